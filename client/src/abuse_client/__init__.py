@@ -1,0 +1,1 @@
+"""The wire contract, and the client that a SaaS embeds."""

@@ -1,0 +1,1 @@
+"""A complete small SaaS that emits every event at its natural call site."""

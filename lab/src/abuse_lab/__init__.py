@@ -1,0 +1,1 @@
+"""Labelled traffic, detection quality, backtests and benchmarks."""

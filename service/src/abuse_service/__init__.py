@@ -1,0 +1,1 @@
+"""The abuse service: takes events, keeps identities, decides, explains."""
