@@ -1,0 +1,30 @@
+"""What users and administrators say about an account."""
+
+from cloud.accounts.models import CohortMember, User
+from cloud.context import Cloud
+from cloud.errors import NotFound
+from cloud.transactions import Work
+
+
+def complete_welcome_form(cloud: Cloud, user_id: str, *, linkedin_url: str | None, github_url: str | None) -> None:
+    """Keep the answers; the next sign-in tells them to the abuse service."""
+    with cloud.transaction() as work:
+        user = existing_user(work, user_id)
+        user.completed_welcome_form = True
+        user.linkedin_url = linkedin_url or user.linkedin_url
+        user.github_url = github_url or user.github_url
+
+
+def join_cohort(cloud: Cloud, user_id: str, cohort: str) -> None:
+    """Put the user into the cohort; being in it already is fine."""
+    with cloud.transaction() as work:
+        existing_user(work, user_id)
+        work.session.merge(CohortMember(user_id=user_id, cohort=cohort))
+
+
+def existing_user(work: Work, user_id: str) -> User:
+    """Return the user, or raise `NotFound` when there is none or he was deleted."""
+    user = work.session.get(User, user_id)
+    if user is None or user.deleted_at is not None:
+        raise NotFound("found no such user")
+    return user

@@ -1,0 +1,130 @@
+"""Sign-up, sign-in, the account's own pages."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Response
+from fastapi.responses import HTMLResponse
+from pydantic import AfterValidator, BaseModel, Field
+
+from cloud.accounts.deletion import delete_user
+from cloud.accounts.email_change import ask_for_email_change, confirm_email_change
+from cloud.accounts.models import User
+from cloud.accounts.profile import complete_welcome_form
+from cloud.accounts.service import ask_for_link, enter_by_link
+from cloud.accounts.sessions import COOKIE, SignedIn, set_session_cookie
+from cloud.confirmation import confirmation_page
+from cloud.context import Context, Facts
+
+router = APIRouter(tags=["accounts"])
+
+
+def checked_email(email: str) -> str:
+    name, _, domain = email.strip().rpartition("@")
+    if not name or "." not in domain or any(letter.isspace() for letter in email.strip()):
+        raise ValueError("expected an address such as ada@example.com")
+    return email.strip()
+
+
+EmailAddress = Annotated[str, Field(max_length=254), AfterValidator(checked_email)]
+Token = Annotated[str, Form()]
+
+
+class LinkRequest(BaseModel):
+    email: EmailAddress
+    customer_source: str | None = Field(None, max_length=200)
+
+
+class EmailChangeRequest(BaseModel):
+    email: EmailAddress
+
+
+class WelcomeForm(BaseModel):
+    linkedin_url: str | None = Field(None, max_length=500)
+    github_url: str | None = Field(None, max_length=500)
+
+
+class EntryAnswer(BaseModel):
+    kilo_user_id: str
+    event_type: str
+    session_token: str
+
+
+class AccountAnswer(BaseModel):
+    kilo_user_id: str
+    email: str
+    balance_microdollars: int
+    acquired_microdollars: int
+    is_admin: bool
+
+
+@router.post("/auth/email-link", status_code=202)
+def post_link_request(cloud: Context, wish: LinkRequest) -> None:
+    """Send a letter with a link that signs its reader up or in."""
+    ask_for_link(cloud, wish.email, wish.customer_source)
+
+
+@router.get("/auth/email-link")
+def get_link_page(token: str) -> HTMLResponse:
+    """Ask the reader to confirm; programs that only look at links sign nobody in."""
+    return confirmation_page("/auth/email-link/confirm", token, "Sign in")
+
+
+@router.post("/auth/email-link/confirm")
+def post_link(cloud: Context, facts: Facts, response: Response, token: Token) -> EntryAnswer:
+    """Sign the reader of the letter up or in."""
+    entry = enter_by_link(cloud, token, facts)
+    set_session_cookie(cloud, response, entry.session_token)
+    return EntryAnswer(kilo_user_id=entry.kilo_user_id, event_type=entry.event_type, session_token=entry.session_token)
+
+
+@router.post("/auth/sign-out", status_code=204)
+def post_sign_out(response: Response) -> None:
+    """Forget the session in this browser."""
+    response.delete_cookie(COOKIE)
+
+
+@router.get("/account")
+def get_account(user: SignedIn) -> AccountAnswer:
+    """Show the signed-in account."""
+    return account_answer(user)
+
+
+@router.post("/account/welcome-form", status_code=204)
+def post_welcome_form(cloud: Context, user: SignedIn, form: WelcomeForm) -> None:
+    """Take the answers of the welcome form."""
+    complete_welcome_form(cloud, user.id, linkedin_url=form.linkedin_url, github_url=form.github_url)
+
+
+@router.post("/account/email", status_code=202)
+def post_email_change(cloud: Context, user: SignedIn, wish: EmailChangeRequest) -> None:
+    """Send a confirmation link to the new address."""
+    ask_for_email_change(cloud, user.id, wish.email)
+
+
+@router.get("/account/email/confirm")
+def get_email_change_page(token: str) -> HTMLResponse:
+    """Ask the reader of the letter to confirm the new address."""
+    return confirmation_page("/account/email/confirm", token, "Use this address")
+
+
+@router.post("/account/email/confirm", status_code=204)
+def post_email_confirmation(cloud: Context, token: Token) -> None:
+    """Make the new address the account's."""
+    confirm_email_change(cloud, token)
+
+
+@router.delete("/account", status_code=204)
+def delete_account(cloud: Context, user: SignedIn, response: Response) -> None:
+    """Delete the account and everything personal in it."""
+    delete_user(cloud, user.id)
+    response.delete_cookie(COOKIE)
+
+
+def account_answer(user: User) -> AccountAnswer:
+    return AccountAnswer(
+        kilo_user_id=user.id,
+        email=user.email,
+        balance_microdollars=user.balance_microdollars,
+        acquired_microdollars=user.acquired_microdollars,
+        is_admin=user.is_admin,
+    )

@@ -1,0 +1,1 @@
+"""Administration: blocking, unblocking, grants, by a person or by a rule."""

@@ -1,0 +1,113 @@
+"""Pages of the administrators."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+
+from cloud.accounts.deletion import delete_user
+from cloud.accounts.email_change import change_email
+from cloud.accounts.profile import existing_user, join_cohort
+from cloud.accounts.routes import EmailAddress
+from cloud.accounts.sessions import Admin
+from cloud.administration.service import block_user, bulk_block, unblock_user
+from cloud.billing.service import grant_credits
+from cloud.context import Context
+
+router = APIRouter(prefix="/admin", tags=["administration"])
+
+Reason = Annotated[str, Field(min_length=1, max_length=1000)]
+MAX_BULK_IDS = 10_000
+
+
+class BlockRequest(BaseModel):
+    reason: Reason
+
+
+class BulkBlockRequest(BaseModel):
+    kilo_user_ids: list[str] = Field(min_length=1, max_length=MAX_BULK_IDS)
+    reason: Reason
+
+
+class BulkBlockAnswer(BaseModel):
+    blocked: list[str]
+    already_blocked: list[str]
+    unknown: list[str]
+
+
+class ChangeAnswer(BaseModel):
+    changed: bool
+
+
+class GrantRequest(BaseModel):
+    microdollars: int = Field(gt=0, le=10_000_000_000)
+    note: Reason
+
+
+class CohortRequest(BaseModel):
+    cohort: str = Field(min_length=1, max_length=100)
+
+
+class EmailCorrection(BaseModel):
+    email: EmailAddress
+
+
+@router.post("/users/{user_id}/block")
+def post_block(cloud: Context, admin: Admin, user_id: str, wish: BlockRequest) -> ChangeAnswer:
+    """Block one user."""
+    with cloud.transaction() as work:
+        changed = block_user(work, user_id, wish.reason, admin.email)
+    return ChangeAnswer(changed=changed)
+
+
+@router.post("/users/{user_id}/unblock")
+def post_unblock(cloud: Context, admin: Admin, user_id: str, wish: BlockRequest) -> ChangeAnswer:
+    """Lift one user's block."""
+    with cloud.transaction() as work:
+        changed = unblock_user(work, user_id, wish.reason, admin.email)
+    return ChangeAnswer(changed=changed)
+
+
+@router.post("/users/bulk-block")
+def post_bulk_block(cloud: Context, admin: Admin, wish: BulkBlockRequest) -> BulkBlockAnswer:
+    """Block up to 10,000 users."""
+    outcome = bulk_block(cloud, wish.kilo_user_ids, wish.reason, admin.email)
+    return BulkBlockAnswer(blocked=outcome.blocked, already_blocked=outcome.already_blocked, unknown=outcome.unknown)
+
+
+@router.post("/users/{user_id}/email")
+def post_email_correction(cloud: Context, admin: Admin, user_id: str, wish: EmailCorrection) -> ChangeAnswer:
+    """Correct a user's address."""
+    with cloud.transaction() as work:
+        changed = change_email(work, existing_user(work, user_id), wish.email)
+    return ChangeAnswer(changed=changed)
+
+
+@router.delete("/users/{user_id}", status_code=204)
+def delete_account(cloud: Context, admin: Admin, user_id: str) -> None:
+    """Delete an account on its owner's request."""
+    delete_user(cloud, user_id)
+
+
+@router.post("/users/{user_id}/credits")
+def post_grant(cloud: Context, admin: Admin, user_id: str, wish: GrantRequest) -> ChangeAnswer:
+    """Give a user credits that nobody pays for."""
+    with cloud.transaction() as work:
+        grant_credits(work, user_id, wish.microdollars, wish.note)
+    return ChangeAnswer(changed=True)
+
+
+@router.post("/users/{user_id}/cohorts", status_code=204)
+def post_cohort(cloud: Context, admin: Admin, user_id: str, wish: CohortRequest) -> None:
+    """Put a user into a cohort."""
+    join_cohort(cloud, user_id, wish.cohort)
+
+
+@router.get("/reports")
+def get_reports(
+    cloud: Context, admin: Admin, wait_seconds: Annotated[float, Query(ge=0, le=30)] = 0.0
+) -> dict[str, int]:
+    """Count what was reported to the abuse service since the start, by type, after waiting for it to leave."""
+    if wait_seconds:
+        cloud.reporting.flush(wait_seconds)
+    return cloud.reporting.counts.read()

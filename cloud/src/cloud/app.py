@@ -1,0 +1,62 @@
+"""The application: routes, errors, and the life of its parts."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+
+from cloud.accounts.routes import router as accounts
+from cloud.administration.routes import router as administration
+from cloud.billing.routes import router as billing
+from cloud.context import Cloud
+from cloud.database import migrate
+from cloud.errors import CloudError, answer_cloud_error, error_response
+from cloud.gateway.routes import router as gateway
+from cloud.mail.routes import router as mail
+from cloud.organizations.routes import router as organizations
+from cloud.stripe_webhooks.routes import router as stripe_webhooks
+from cloud.wiring import build_gateway
+
+FLUSH_SECONDS = 5.0
+
+
+def create_app(cloud: Cloud) -> FastAPI:
+    """Return the application around the cloud's parts; it brings the tables up to date when it starts."""
+    app = FastAPI(title="cloud", lifespan=live)
+    app.state.cloud = cloud
+    for router in (accounts, administration, organizations, billing, stripe_webhooks, gateway):
+        app.include_router(router)
+    if cloud.settings.outbox_is_open:
+        app.include_router(mail)
+    app.add_api_route("/healthz", answer_health, methods=["GET"])
+    app.add_exception_handler(CloudError, answer_cloud_error)
+    app.add_exception_handler(RequestValidationError, answer_invalid)
+    return app
+
+
+@asynccontextmanager
+async def live(app: FastAPI) -> AsyncIterator[None]:
+    """Migrate, serve, and let the last reports leave."""
+    cloud: Cloud = app.state.cloud
+    await run_in_threadpool(migrate, cloud.settings.database_url)
+    app.state.gateway = build_gateway(cloud)
+    yield
+    await app.state.gateway.close()
+    await run_in_threadpool(cloud.reporting.flush, FLUSH_SECONDS)
+    await run_in_threadpool(cloud.reporting.close)
+    cloud.database.close()
+
+
+async def answer_health() -> dict[str, str]:
+    """Say that the application serves."""
+    return {"status": "ok"}
+
+
+async def answer_invalid(_: Request, error: Exception) -> JSONResponse:
+    """Name the place and the fault, without the value: it may be personal."""
+    faults = error.errors() if isinstance(error, RequestValidationError) else []
+    told = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults)
+    return error_response(422, "invalid_request", told)

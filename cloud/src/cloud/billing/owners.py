@@ -1,0 +1,34 @@
+"""Whose Stripe ids are: learned when the cloud opens them and whenever a webhook shows two of them together."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from cloud.billing.models import StripeOwner
+from cloud.transactions import Work
+
+
+@dataclass(frozen=True, kw_only=True)
+class Owner:
+    """A user, an organization, or both."""
+
+    user_id: str | None = None
+    organization_id: str | None = None
+
+
+def learn_owner(work: Work, owner: Owner, stripe_ids: Iterable[str]) -> None:
+    """Remember the owner of the ids; an id that is known keeps its first owner."""
+    for stripe_id in dict.fromkeys(stripe_ids):
+        if work.session.get(StripeOwner, stripe_id) is None:
+            work.session.add(
+                StripeOwner(stripe_id=stripe_id, user_id=owner.user_id, organization_id=owner.organization_id)
+            )
+    work.session.flush()
+
+
+def find_owner(work: Work, stripe_ids: Iterable[str]) -> Owner | None:
+    """Return the owner of the first id that is known."""
+    for stripe_id in stripe_ids:
+        row = work.session.get(StripeOwner, stripe_id)
+        if row is not None:
+            return Owner(user_id=row.user_id, organization_id=row.organization_id)
+    return None

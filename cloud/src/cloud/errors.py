@@ -1,0 +1,90 @@
+"""Why the cloud refuses a request.
+
+CloudError
+├── NotSignedIn           401
+├── Forbidden             403
+│   └── AccountBlocked    403
+├── NotFound              404
+├── Conflict              409
+└── Invalid               400
+    ├── InvalidToken      400
+    └── InvalidSignature  400
+"""
+
+from fastapi import Request
+from fastapi.responses import JSONResponse
+
+
+class CloudError(Exception):
+    """the request cannot be answered"""
+
+    status = 500
+    code = "internal_error"
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or self.__doc__)
+
+
+class NotSignedIn(CloudError):
+    """found no valid session, expected a session cookie or a bearer token; ask for a sign-in link first"""
+
+    status = 401
+    code = "not_signed_in"
+
+
+class Forbidden(CloudError):
+    """the account may not do this"""
+
+    status = 403
+    code = "forbidden"
+
+
+class AccountBlocked(Forbidden):
+    """the account is blocked; write to support to appeal"""
+
+    code = "account_blocked"
+
+
+class NotFound(CloudError):
+    """no such thing"""
+
+    status = 404
+    code = "not_found"
+
+
+class Conflict(CloudError):
+    """the present state does not allow this"""
+
+    status = 409
+    code = "conflict"
+
+
+class Invalid(CloudError):
+    """the request is malformed"""
+
+    status = 400
+    code = "invalid_request"
+
+
+class InvalidToken(Invalid):
+    """the link is not valid: forged, expired or used already; ask for a new one"""
+
+    code = "invalid_token"
+
+
+class InvalidSignature(Invalid):
+    """found no valid signature in the header Stripe-Signature"""
+
+    code = "invalid_signature"
+
+
+def error_response(status: int, code: str, message: str, headers: dict[str, str] | None = None) -> JSONResponse:
+    """Answer in the one shape that all routes share, which is OpenAI's too."""
+    return JSONResponse({"error": {"code": code, "message": message, "type": code}}, status, headers)
+
+
+def answer_cloud_error(_: Request, error: Exception) -> JSONResponse:
+    """Turn a refusal of the business functions into its answer."""
+    if not isinstance(error, CloudError):
+        raise error
+    return error_response(error.status, error.code, str(error))

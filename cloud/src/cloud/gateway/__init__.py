@@ -1,0 +1,1 @@
+"""The gateway: one place classifies, one place reports cost, streamed or not."""

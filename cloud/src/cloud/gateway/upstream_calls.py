@@ -1,0 +1,110 @@
+"""Talking to the provider: a whole answer, or a stream that is read to its end even when nobody listens any more."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+from cloud.gateway.chat import Chat
+from cloud.gateway.usage import Usage, read_usage
+from cloud.settings import Settings
+
+Account = Callable[[str, Usage], Awaitable[None]]
+"""Takes the message id and what it used, once an answer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """A whole answer of the provider, passed on as it came."""
+
+    status: int
+    body: bytes
+
+
+class Upstream:
+    """The provider behind one configured address."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._address = settings.upstream_url.rstrip("/") + "/chat/completions"
+        self._key = settings.upstream_key
+        self._http = httpx.AsyncClient(timeout=settings.upstream_timeout_seconds)
+        self._streams: set[asyncio.Task[None]] = set()
+
+    async def ask(self, chat: Chat, account: Account) -> Answer:
+        """Return the whole answer, accounted for."""
+        response = await self._http.send(self._request(chat))
+        answer = parse(response.content) if response.is_success else None
+        if answer is not None:
+            await account(message_id_of(answer), read_usage(answer) or Usage())
+        return Answer(status=response.status_code, body=response.content)
+
+    async def stream(self, chat: Chat, account: Account) -> Answer | AsyncIterator[bytes]:
+        """Return the lines of the stream, or the whole answer when the provider refuses."""
+        response = await self._http.send(self._request(chat), stream=True)
+        if not response.is_success:
+            return Answer(status=response.status_code, body=await response.aread())
+        # A reader who hangs up still costs money: the stream is read by a task of its own, to its end.
+        lines: asyncio.Queue[bytes | None] = asyncio.Queue()
+        task = asyncio.create_task(pump(response, lines, account, chat.wants_usage_chunk))
+        self._streams.add(task)
+        task.add_done_callback(self._streams.discard)
+        return drain(lines)
+
+    async def close(self) -> None:
+        """Wait for the streams that are under way, then hang up."""
+        if self._streams:
+            await asyncio.wait(self._streams)
+        await self._http.aclose()
+
+    def _request(self, chat: Chat) -> httpx.Request:
+        key = chat.caller.own_key or (self._key.get_secret_value() if self._key else None)
+        headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {key}"} if key else {})
+        return self._http.build_request("POST", self._address, content=chat.upstream_body(), headers=headers)
+
+
+async def pump(
+    response: httpx.Response, lines: asyncio.Queue[bytes | None], account: Account, wants_usage: bool
+) -> None:
+    """Read the stream to its end, pass its lines on, and account for it before saying that it ended."""
+    message_id, usage, skips_blank = "", Usage(), False
+    try:
+        async for line in response.aiter_lines():
+            chunk = parse(line.removeprefix("data:").encode()) if line.startswith("data:") else None
+            if chunk is not None:
+                message_id = message_id or message_id_of(chunk)
+                usage = read_usage(chunk) or usage
+            # The usage chunk that only we asked for is ours, and so is the blank line that ends it.
+            is_ours = chunk is not None and chunk.get("choices") == [] and not wants_usage
+            if not is_ours and not (skips_blank and not line):
+                lines.put_nowait(line.encode() + b"\n")
+            skips_blank = is_ours
+    finally:
+        await response.aclose()
+        await account(message_id or made_up_id(), usage)
+        lines.put_nowait(None)
+
+
+async def drain(lines: asyncio.Queue[bytes | None]) -> AsyncIterator[bytes]:
+    while (line := await lines.get()) is not None:
+        yield line
+
+
+def parse(text: bytes) -> dict[str, Any] | None:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def message_id_of(answer: dict[str, Any]) -> str:
+    found = answer.get("id")
+    return found if isinstance(found, str) and found else made_up_id()
+
+
+def made_up_id() -> str:
+    return f"msg-{uuid4().hex}"

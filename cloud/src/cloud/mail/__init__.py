@@ -1,0 +1,1 @@
+"""Letters: what the cloud writes to people."""

@@ -1,0 +1,1 @@
+"""Organizations: teams of users with a plan."""

@@ -1,0 +1,123 @@
+"""The cloud and its provider, really running: on free loopback ports, in threads, stopped cleanly."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_urlsafe
+from threading import Thread
+from time import monotonic, sleep
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+
+from cloud.app import create_app
+from cloud.context import Cloud
+from cloud.settings import Edge, Settings
+from cloud.upstream import create_upstream
+from cloud.wiring import build_cloud
+
+LOOPBACK = "127.0.0.1"
+START_SECONDS = 20.0
+STOP_SECONDS = 20.0
+ADMIN_EMAIL = "ops@example.com"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunningCloud:
+    """A cloud that answers at `url` until its context ends."""
+
+    url: str
+    upstream_url: str
+    admin_email: str
+    stripe_webhook_secret: str
+    cloud: Cloud
+    """The parts, for whoever runs in the same process."""
+
+
+@contextmanager
+def run_cloud(
+    directory: Path,
+    *,
+    abuse_url: str | None = None,
+    abuse_client_id: str | None = None,
+    abuse_client_secret: str | None = None,
+    **settings: Any,
+) -> Iterator[RunningCloud]:
+    """Run a cloud whose tables live in the directory, reporting to the abuse service at the address.
+
+    Any field of `cloud.settings.Settings` can be given by its name. Fresh secrets are made unless given.
+    """
+    with run_server(create_upstream()) as upstream_url, bound_socket() as listener:
+        url = address_of(listener)
+        chosen = Settings(
+            **{
+                "database_url": f"sqlite:///{directory / 'cloud.db'}",
+                "secret_key": token_urlsafe(32),
+                "stripe_webhook_secret": f"whsec_{token_urlsafe(24)}",
+                "public_url": url,
+                "upstream_url": f"{upstream_url}/v1",
+                "edge": Edge.VERCEL,
+                "trusted_peers": ("127.0.0.0/8",),
+                "local_device_check": True,
+                "outbox_is_open": True,
+                "admin_emails": (ADMIN_EMAIL,),
+                "abuse_url": abuse_url,
+                "abuse_client_id": abuse_client_id,
+                "abuse_client_secret": abuse_client_secret,
+            }
+            | settings
+        )
+        cloud = build_cloud(chosen)
+        with run_server(create_app(cloud), listener):
+            yield RunningCloud(
+                url=url,
+                upstream_url=upstream_url,
+                admin_email=chosen.admin_emails[0],
+                stripe_webhook_secret=chosen.stripe_webhook_secret.get_secret_value(),
+                cloud=cloud,
+            )
+
+
+@contextmanager
+def run_server(app: FastAPI, listener: socket.socket | None = None) -> Iterator[str]:
+    """Serve the application in a thread, on the listener or a free port, until the context ends."""
+    if listener is None:
+        with bound_socket() as own, run_server(app, own) as url:
+            yield url
+        return
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_level="warning", access_log=False, proxy_headers=False, lifespan="on")
+    )
+    thread = Thread(target=server.run, kwargs={"sockets": [listener]}, name=app.title, daemon=True)
+    thread.start()
+    try:
+        await_start(server, thread)
+        yield address_of(listener)
+    finally:
+        server.should_exit = True
+        thread.join(STOP_SECONDS)
+
+
+@contextmanager
+def bound_socket() -> Iterator[socket.socket]:
+    """Hold a free loopback port, so that nobody takes it before the server listens."""
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((LOOPBACK, 0))
+        yield listener
+
+
+def address_of(listener: socket.socket) -> str:
+    return f"http://{LOOPBACK}:{listener.getsockname()[1]}"
+
+
+def await_start(server: uvicorn.Server, thread: Thread) -> None:
+    """Return when the server answers; raise when it ended or took too long."""
+    deadline = monotonic() + START_SECONDS
+    while not server.started:
+        if not thread.is_alive() or monotonic() > deadline:
+            raise RuntimeError(f"the server did not start within {START_SECONDS:g} s; its log says why")
+        sleep(0.01)

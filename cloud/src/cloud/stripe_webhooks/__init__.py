@@ -1,0 +1,1 @@
+"""What Stripe tells: verified, remembered, taken once, forwarded with its owner."""

@@ -1,0 +1,30 @@
+"""Every table of the cloud, gathered for migrations."""
+
+from cloud.accounts.models import CheckedDevice, CohortMember, EmailLink, LinkedProvider, User
+from cloud.administration.models import BlockChange
+from cloud.billing.models import KiloPass, LedgerEntry, StripeOwner
+from cloud.database import Base
+from cloud.gateway.models import Generation
+from cloud.mail.models import OutgoingLetter
+from cloud.organizations.models import Invitation, Member, Organization
+from cloud.stripe_webhooks.models import StripeEvent
+
+METADATA = Base.metadata
+
+TABLES = (
+    User,
+    LinkedProvider,
+    CohortMember,
+    CheckedDevice,
+    EmailLink,
+    OutgoingLetter,
+    BlockChange,
+    Organization,
+    Member,
+    Invitation,
+    LedgerEntry,
+    KiloPass,
+    StripeOwner,
+    StripeEvent,
+    Generation,
+)

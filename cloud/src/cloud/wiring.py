@@ -1,0 +1,62 @@
+"""The one place that picks the parts of the cloud."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from pydantic import SecretStr
+
+from abuse_client import AbuseClient, AsyncAbuseClient
+from cloud.accounts.device_check import LocalDeviceCheck, NullDeviceCheck
+from cloud.billing.payments import LocalPayments, PaymentProvider, StripePayments
+from cloud.context import Cloud
+from cloud.database import Database
+from cloud.gateway.service import Gateway
+from cloud.gateway.upstream_calls import Upstream
+from cloud.mail.service import OutboxMailer
+from cloud.reporting import ReportCounts, Reporting
+from cloud.settings import Settings
+from cloud.tokens import Signer
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def build_cloud(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Cloud:
+    """Put the cloud together as the settings say."""
+    abuse = AbuseClient(
+        url=settings.abuse_url,
+        client_id=settings.abuse_client_id,
+        client_secret=revealed(settings.abuse_client_secret),
+    )
+    return Cloud(
+        settings=settings,
+        database=Database(settings.database_url),
+        reporting=Reporting(abuse, ReportCounts()),
+        mailer=OutboxMailer(),
+        device_check=LocalDeviceCheck() if settings.local_device_check else NullDeviceCheck(),
+        payments=pick_payments(settings),
+        signer=Signer(settings.secret_key.get_secret_value()),
+        clock=clock,
+    )
+
+
+def build_gateway(cloud: Cloud) -> Gateway:
+    """Put the gateway together, inside the event loop that will serve it."""
+    settings = cloud.settings
+    abuse = AsyncAbuseClient(
+        url=settings.abuse_url,
+        client_id=settings.abuse_client_id,
+        client_secret=revealed(settings.abuse_client_secret),
+    )
+    return Gateway(cloud=cloud, abuse=abuse, upstream=Upstream(settings))
+
+
+def pick_payments(settings: Settings) -> PaymentProvider:
+    if settings.stripe_api_key is None:
+        return LocalPayments()
+    return StripePayments(settings.stripe_api_key.get_secret_value(), settings.stripe_api_url)
+
+
+def revealed(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret else None
