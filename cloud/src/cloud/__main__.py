@@ -16,7 +16,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8000)
     wish = parser.parse_args()
     # Uvicorn's own reading of forwarded headers is off: `cloud.network` trusts by the settings alone.
-    app = create_app(build_cloud(Settings()))
+    app = create_app(build_cloud(Settings()))  # type: ignore[call-arg]  # the environment gives them
     uvicorn.run(app, host=wish.host, port=wish.port, proxy_headers=False)
 
 

@@ -52,24 +52,22 @@ def run_cloud(
     """
     with run_server(create_upstream()) as upstream_url, bound_socket() as listener:
         url = address_of(listener)
-        chosen = Settings(
-            **{
-                "database_url": f"sqlite:///{directory / 'cloud.db'}",
-                "secret_key": token_urlsafe(32),
-                "stripe_webhook_secret": f"whsec_{token_urlsafe(24)}",
-                "public_url": url,
-                "upstream_url": f"{upstream_url}/v1",
-                "edge": Edge.VERCEL,
-                "trusted_peers": ("127.0.0.0/8",),
-                "local_device_check": True,
-                "outbox_is_open": True,
-                "admin_emails": (ADMIN_EMAIL,),
-                "abuse_url": abuse_url,
-                "abuse_client_id": abuse_client_id,
-                "abuse_client_secret": abuse_client_secret,
-            }
-            | settings
-        )
+        made: dict[str, Any] = {
+            "database_url": f"sqlite:///{directory / 'cloud.db'}",
+            "secret_key": token_urlsafe(32),
+            "stripe_webhook_secret": f"whsec_{token_urlsafe(24)}",
+            "public_url": url,
+            "upstream_url": f"{upstream_url}/v1",
+            "edge": Edge.VERCEL,
+            "trusted_peers": ("127.0.0.0/8",),
+            "local_device_check": True,
+            "outbox_is_open": True,
+            "admin_emails": (ADMIN_EMAIL,),
+            "abuse_url": abuse_url,
+            "abuse_client_id": abuse_client_id,
+            "abuse_client_secret": abuse_client_secret,
+        }
+        chosen = Settings(**(made | settings))
         cloud = build_cloud(chosen)
         with run_server(create_app(cloud), listener):
             yield RunningCloud(

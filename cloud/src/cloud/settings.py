@@ -21,30 +21,44 @@ class Settings(BaseSettings):
 
     secret_key: SecretStr = Field(description="Signs links and sessions.", min_length=16)
     stripe_webhook_secret: SecretStr = Field(description="Stripe's `whsec_…` for this endpoint.", min_length=1)
-    database_url: str = Field("sqlite:///cloud.db", description="Where the tables live, as SQLAlchemy spells it.")
-    public_url: str = Field("http://127.0.0.1:8000", description="The address that links in letters begin with.")
-    stripe_api_key: SecretStr | None = Field(None, description="Absent: payments are made up locally.")
-    stripe_api_url: str | None = Field(None, description="Another address of Stripe's API.")
+    database_url: str = Field(
+        default="sqlite:///cloud.db", description="Where the tables live, as SQLAlchemy spells it."
+    )
+    public_url: str = Field(
+        default="http://127.0.0.1:8000", description="The address that links in letters begin with."
+    )
+    stripe_api_key: SecretStr | None = Field(default=None, description="Absent: payments are made up locally.")
+    stripe_api_url: str | None = Field(default=None, description="Another address of Stripe's API.")
 
-    abuse_url: str | None = Field(None, description="The abuse service; absent: the client's own variables.")
+    abuse_url: str | None = Field(default=None, description="The abuse service; absent: the client's own variables.")
     abuse_client_id: str | None = None
     abuse_client_secret: SecretStr | None = None
-    classify_deadline_seconds: float = Field(2.0, gt=0, description="After it the gateway goes on without an answer.")
-    send_organization_prompts: bool = Field(False, description="Whether prompts of organization users are classified.")
+    classify_deadline_seconds: float = Field(
+        default=2.0, gt=0, description="After it the gateway goes on without an answer."
+    )
+    send_organization_prompts: bool = Field(
+        default=False, description="Whether prompts of organization users are classified."
+    )
 
-    upstream_url: str = Field("http://127.0.0.1:8001/v1", description="The provider's OpenAI-compatible address.")
+    upstream_url: str = Field(
+        default="http://127.0.0.1:8001/v1", description="The provider's OpenAI-compatible address."
+    )
     upstream_key: SecretStr | None = None
-    upstream_timeout_seconds: float = Field(120.0, gt=0)
-    quarantine_1_seconds: float = Field(2.0, ge=0)
-    quarantine_2_seconds: float = Field(6.0, ge=0)
-    quarantine_3_seconds: float = Field(6.0, ge=0)
-    rate_limit_seconds: int = Field(60, gt=0, description="`Retry-After` where the answer names none.")
+    upstream_timeout_seconds: float = Field(default=120.0, gt=0)
+    quarantine_1_seconds: float = Field(default=2.0, ge=0)
+    quarantine_2_seconds: float = Field(default=6.0, ge=0)
+    quarantine_3_seconds: float = Field(default=6.0, ge=0)
+    rate_limit_seconds: int = Field(default=60, gt=0, description="`Retry-After` where the answer names none.")
 
-    edge: Edge = Field(Edge.NONE, description="Whose headers carry network facts.")
-    trusted_peers: tuple[IPvAnyNetwork, ...] = Field((), description="Networks whose headers are believed.")
-    local_device_check: bool = Field(False, description="Read device verdicts from a trusted peer's headers.")
+    edge: Edge = Field(default=Edge.NONE, description="Whose headers carry network facts.")
+    trusted_peers: tuple[IPvAnyNetwork, ...] = Field(default=(), description="Networks whose headers are believed.")
+    local_device_check: bool = Field(default=False, description="Read device verdicts from a trusted peer's headers.")
 
-    admin_emails: tuple[str, ...] = Field((), description="Accounts that become administrators when they sign in.")
-    outbox_is_open: bool = Field(False, description="Let anybody read the outbox: for a laptop, never for a server.")
-    email_link_seconds: int = Field(900, gt=0, description="How long a link in a letter works.")
-    session_seconds: int = Field(30 * 86_400, gt=0)
+    admin_emails: tuple[str, ...] = Field(
+        default=(), description="Accounts that become administrators when they sign in."
+    )
+    outbox_is_open: bool = Field(
+        default=False, description="Let anybody read the outbox: for a laptop, never for a server."
+    )
+    email_link_seconds: int = Field(default=900, gt=0, description="How long a link in a letter works.")
+    session_seconds: int = Field(default=30 * 86_400, gt=0)

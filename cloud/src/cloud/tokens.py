@@ -23,8 +23,7 @@ class Signer:
         self._secret_key = secret_key
 
     def sign(self, purpose: Purpose, subject: str) -> str:
-        token = self._serializer(purpose).dumps(subject)
-        return token if isinstance(token, str) else token.decode()
+        return str(self._serializer(purpose).dumps(subject))
 
     def read(self, purpose: Purpose, token: str, max_age_seconds: int) -> str:
         """Return the subject that was signed, or raise `InvalidToken`."""

@@ -27,7 +27,8 @@ def report_auth_event(
     user = read_or_omit(cloud, lambda session: session.get(User, user_id))
     if user is None:
         return
-    device = read_or_omit(cloud, lambda session: latest_device(session, user_id))
+    checked = read_or_omit(cloud, lambda session: latest_device(session, user_id))
+    device = checked or CheckedDevice()
     cloud.reporting.report_auth_event(
         AuthEventPayload(
             kilo_user_id=user.id,
@@ -58,12 +59,12 @@ def report_auth_event(
             org_memberships=read_or_omit(cloud, lambda session: membership_snapshots(cloud, session, user_id)),
             stripe_customer_id=user.stripe_customer_id,
             # "Not checked" is null: a device that nobody looked at is not an unauthentic one.
-            stytch_session_id=device and device.session_id,
-            has_validation_stytch=device and device.verdict_action == "ALLOW",
-            stytch_verdict_action=device and device.verdict_action,
-            stytch_is_authentic_device=device and device.is_authentic_device,
-            stytch_device_type=device and device.device_type,
-            stytch_hardware_fingerprint=device and device.hardware_fingerprint,
+            stytch_session_id=device.session_id,
+            has_validation_stytch=None if checked is None else checked.verdict_action == "ALLOW",
+            stytch_verdict_action=device.verdict_action,
+            stytch_is_authentic_device=device.is_authentic_device,
+            stytch_device_type=device.device_type,
+            stytch_hardware_fingerprint=device.hardware_fingerprint,
         )
     )
 

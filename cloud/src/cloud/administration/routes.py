@@ -2,7 +2,8 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
+from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 
 from cloud.accounts.deletion import delete_user
@@ -13,6 +14,8 @@ from cloud.accounts.sessions import Admin
 from cloud.administration.service import block_user, bulk_block, unblock_user
 from cloud.billing.service import grant_credits
 from cloud.context import Context
+from cloud.gateway.routes import gateway_of
+from cloud.gateway.service import Gateway
 
 router = APIRouter(prefix="/admin", tags=["administration"])
 
@@ -104,10 +107,14 @@ def post_cohort(cloud: Context, admin: Admin, user_id: str, wish: CohortRequest)
 
 
 @router.get("/reports")
-def get_reports(
-    cloud: Context, admin: Admin, wait_seconds: Annotated[float, Query(ge=0, le=30)] = 0.0
+async def get_reports(
+    cloud: Context,
+    admin: Admin,
+    gateway: Annotated[Gateway, Depends(gateway_of)],
+    wait_seconds: Annotated[float, Query(ge=0, le=30)] = 0.0,
 ) -> dict[str, int]:
     """Count what was reported to the abuse service since the start, by type, after waiting for it to leave."""
     if wait_seconds:
-        cloud.reporting.flush(wait_seconds)
+        await run_in_threadpool(cloud.reporting.flush, wait_seconds)
+        await gateway.abuse.flush(wait_seconds)
     return cloud.reporting.counts.read()

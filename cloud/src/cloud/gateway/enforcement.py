@@ -44,42 +44,39 @@ def refuse(classification: Classification, settings: Settings) -> Refusal | None
     if action == ResolvedAction.BLOCK or classification.verdict == Verdict.HARD_BLOCK:
         return Refusal(status=403, code="abuse_blocked", message="the account is blocked for abuse")
     if action == ResolvedAction.RATE_LIMIT:
-        retry = metadata.retry_after_seconds if metadata else None
         return Refusal(
             status=429,
             code="rate_limit_exceeded",
             message="too many requests; slow down",
-            retry_after_seconds=max(1, round(retry or settings.rate_limit_seconds)),
+            retry_after_seconds=max(1, metadata.retry_after_seconds or settings.rate_limit_seconds),
         )
     if classification.verdict == Verdict.CHALLENGE:
-        challenge = metadata.challenge_type if metadata else None
         return Refusal(
             status=403,
             code="challenge_required",
             message="prove that you are you, then try again",
-            challenge_type=str(challenge) if challenge else None,
+            challenge_type=metadata.challenge_type,
         )
     return None
 
 
-def resolved_action(classification: Classification) -> str | None:
+def resolved_action(classification: Classification) -> ResolvedAction | None:
     engine = classification.rules_engine
     return engine.resolved_action if engine else None
 
 
-def substitute(classification: Classification, action: str | None) -> Model | None:
+def substitute(classification: Classification, action: ResolvedAction | None) -> Model | None:
     """Return the model that the request is silently routed to, if it is."""
-    metadata = classification.action_metadata
-    override = metadata.model_override if metadata else None
+    override = classification.action_metadata.model_override
     if classification.verdict == Verdict.SOFT_BLOCK and override:
         return find_model(override) or FALLBACK
     return FALLBACK if action == ResolvedAction.QUARANTINE_3 else None
 
 
-def wait_seconds(action: str | None, settings: Settings) -> float:
+def wait_seconds(action: ResolvedAction | None, settings: Settings) -> float:
     waits = {
         ResolvedAction.QUARANTINE_1: settings.quarantine_1_seconds,
         ResolvedAction.QUARANTINE_2: settings.quarantine_2_seconds,
         ResolvedAction.QUARANTINE_3: settings.quarantine_3_seconds,
     }
-    return waits.get(ResolvedAction(action), 0.0) if action in set(ResolvedAction) else 0.0
+    return waits.get(action, 0.0) if action else 0.0

@@ -1,0 +1,91 @@
+"""Somebody at a browser: everything he does is a request to the cloud."""
+
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+
+from cloud.gateway.catalogue import find_model
+from cloud.gateway.usage import read_usage
+
+FREE_MODEL = "open/swift-1"
+BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+
+
+@dataclass(kw_only=True)
+class Person:
+    """One person with an address, a device and a connection; signed in after `come_in`."""
+
+    http: httpx.Client
+    email: str
+    role: str = "honest"
+    ip_address: str = "192.0.2.10"
+    city: str = "Lisbon"
+    country: str = "PT"
+    ja4_digest: str = "t13d1516h2_8daaf6152771_02713d6af862"
+    user_agent: str = BROWSER
+    fingerprint: str | None = None
+    device_verdict: str | None = None
+    device_reasons: str | None = None
+    kilo_user_id: str = ""
+    session_token: str = ""
+    deeds: list[str] = field(default_factory=list)
+    spent_microdollars: int = 0
+
+    def headers(self) -> dict[str, str]:
+        """Return what the edge in front of the cloud adds to this person's requests."""
+        told = {
+            "x-forwarded-for": self.ip_address,
+            "user-agent": self.user_agent,
+            "x-vercel-ip-city": self.city,
+            "x-vercel-ip-country": self.country,
+            "x-vercel-ja4-digest": self.ja4_digest,
+            "x-device-fingerprint": self.fingerprint,
+            "x-device-verdict": self.device_verdict,
+            "x-device-reasons": self.device_reasons,
+            "authorization": f"Bearer {self.session_token}" if self.session_token else None,
+        }
+        return {name: value for name, value in told.items() if value is not None}
+
+    def send(self, method: str, path: str, **more: Any) -> httpx.Response:
+        """Make a request, whatever comes of it."""
+        headers = self.headers() | more.pop("headers", {})
+        return self.http.request(method, path, headers=headers, **more)
+
+    def do(self, method: str, path: str, **more: Any) -> httpx.Response:
+        """Make a request that must succeed."""
+        response = self.send(method, path, **more)
+        if not response.is_success:
+            raise RuntimeError(f"{method} {path}: found {response.status_code} {response.text}, expected success")
+        return response
+
+    def letter_token(self, recipient: str) -> str:
+        """Return the token of the link in the newest letter to the recipient."""
+        link: str = self.do("GET", "/outbox", params={"recipient": recipient}).json()["link"]
+        return parse_qs(urlsplit(link).query)["token"][0]
+
+    def try_to_come_in(self, customer_source: str | None = None) -> httpx.Response:
+        """Ask for a sign-in letter and follow its link, whatever comes of it."""
+        self.do("POST", "/auth/email-link", json={"email": self.email, "customer_source": customer_source})
+        return self.send("POST", "/auth/email-link/confirm", data={"token": self.letter_token(self.email)})
+
+    def come_in(self, customer_source: str | None = None) -> "Person":
+        """Sign up or in by a letter."""
+        entry = self.try_to_come_in(customer_source).raise_for_status().json()
+        self.kilo_user_id, self.session_token = entry["kilo_user_id"], entry["session_token"]
+        self.deeds.append("signed up" if entry["event_type"] == "signup" else "signed in")
+        return self
+
+    def chat(
+        self, *, model: str = FREE_MODEL, prompt: str = "Explain this function.", max_tokens: int = 64, **more: Any
+    ) -> httpx.Response:
+        """Ask the gateway, whatever comes of it, and remember what the answer cost."""
+        headers = more.pop("headers", {})
+        messages = [{"role": "user", "content": prompt}]
+        body = {"model": model, "messages": messages, "max_tokens": max_tokens} | more
+        response = self.send("POST", "/v1/chat/completions", json=body, headers=headers)
+        if response.is_success and not body.get("stream"):
+            usage, used = read_usage(response.json()), find_model(model)
+            self.spent_microdollars += usage.cost_microdollars(used) if usage and used else 0
+        return response
