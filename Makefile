@@ -8,7 +8,7 @@ STAMP  := $(VENV)/.set-up
 
 SOURCES := $(wildcard $(WINGS:%=%/src))
 TESTS   := $(wildcard $(WINGS:%=%/tests) tests)
-PY_TREE := $(SOURCES) $(TESTS)
+PY_TREE := $(SOURCES) $(TESTS) $(wildcard $(WINGS:%=%/tools)) conftest.py
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check lint types arrows generate generated fmt lock clean
