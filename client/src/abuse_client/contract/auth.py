@@ -71,7 +71,7 @@ class AuthEventPayload(Wire, frozen=True, kw_only=True):
     stripe_customer_id: Annotated[Text | None, Meta(description="The user's Stripe customer. Added by us.")] = None
 
 
-class AuthEventAnswer(Wire, frozen=True, kw_only=True, omit_defaults=False):
+class AuthEventAnswer(Wire, frozen=True, kw_only=True):
     """The answer of ``/api/auth-event``."""
 
     success: Annotated[bool, Meta(description="Whether the event was taken.")]

@@ -138,7 +138,7 @@ class ActionMetadata(Wire, frozen=True, kw_only=True):
     retry_after_seconds: Annotated[int | None, Meta(description="After how many seconds to try again.")] = None
 
 
-class ClassifyContext(Wire, frozen=True, kw_only=True, omit_defaults=False):
+class ClassifyContext(Wire, frozen=True, kw_only=True):
     """Whom the answer is about and what he did lately. Always present."""
 
     identity_key: Annotated[str, Meta(description="`user:…` or `fingerprint:…`; see `identity_key`.")]
@@ -147,7 +147,7 @@ class ClassifyContext(Wire, frozen=True, kw_only=True, omit_defaults=False):
     requests_per_second: Annotated[float, Meta(description="Mean over the last minute, this request included.")]
 
 
-class RulesEngine(Wire, frozen=True, kw_only=True, omit_defaults=False):
+class RulesEngine(Wire, frozen=True, kw_only=True):
     """What the rules said. Absent when classifying failed inside the service."""
 
     matches: Annotated[list[dict[str, Any]], Meta(description="One object for each rule that fired.")]

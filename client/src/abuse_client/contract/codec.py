@@ -6,6 +6,8 @@ in ``extra``, so that `encode` gives back all that came.
 
 import enum
 import functools
+import json
+import math
 import types
 from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin
 
@@ -77,7 +79,12 @@ def event_type(fields: dict[str, Any]) -> str:
 
 def encode(value: Wire) -> bytes:
     """The JSON bytes of a contract value, entries of ``extra`` beside the known fields."""
-    return _encoder.encode(to_builtins(value))
+    plain = to_builtins(value)
+    try:
+        return _encoder.encode(plain)
+    except UnicodeEncodeError:
+        # json spells half a surrogate pair as an escape, which is what repair() mends.
+        return _encoder.encode(json.loads(repair(json.dumps(plain).encode())))
 
 
 def to_builtins(value: Any) -> Any:
@@ -111,9 +118,9 @@ def read_object(kind: type[W], fields: dict[str, Any], *, keep_unknown: bool = F
     known: dict[str, Any] = {}
     malformed: list[str] = []
     extra: dict[str, Any] = dict(fields) if keep_unknown else {}
-    tag_field = kind.__struct_config__.tag_field
-    if tag_field is not None:
-        extra.pop(tag_field, None)
+    tag_field, tag = kind.__struct_config__.tag_field, kind.__struct_config__.tag
+    if tag_field is not None and extra.pop(tag_field, tag) != tag:
+        raise InvalidField(tag_field, f"expected {tag!r}")
     for field in _fields(kind):
         raw = fields.get(field.encode_name)
         if field.name == "extra":
@@ -168,9 +175,12 @@ def _read_structs(kind: type[Wire], raw: list[Any], path: str, keep_unknown: boo
 
 
 def _convert(kind: Any, raw: Any, path: str) -> Any:
-    if isinstance(raw, float) and raw.is_integer():
-        # A sender in another language writes 5 as 5.0; a field of floats takes an integer as well.
-        raw = int(raw)
+    if isinstance(raw, float):
+        if not math.isfinite(raw):
+            raise InvalidField(path, "number out of range")
+        if raw.is_integer():
+            # A sender in another language writes 5 as 5.0; a field of floats takes an integer as well.
+            raw = int(raw)
     try:
         return msgspec.convert(raw, kind)
     except msgspec.ValidationError as error:
@@ -220,7 +230,10 @@ def _plain(value: Wire) -> dict[str, Any]:
         if field.name == "extra" or (item is None and config.omit_defaults and not field.required):
             continue
         plain[field.encode_name] = to_builtins(item)
-    return plain | {key: to_builtins(item) for key, item in value.extra.items()}
+    for key, item in value.extra.items():
+        if plain.get(key) is None:  # what is known wins, so that nobody smuggles a field in
+            plain[key] = to_builtins(item)
+    return plain
 
 
 def _decode_batch(fields: dict[str, Any]) -> EventsBatch:
@@ -251,13 +264,22 @@ def _parse(body: bytes) -> Any:
 
 
 def _parse_huge_numbers(body: bytes) -> Any:
-    """Parse a body that holds a number beyond a double, such as ``1e400``: it reads as infinity, which fits no field."""
-    import json
-
+    """Parse a body with a number beyond any field, such as ``1e400`` or 5,000 digits: it reads as infinity."""
     try:
-        return json.loads(blank_controls(repair(body)))
+        return json.loads(blank_controls(repair(body)), parse_int=_integer, parse_constant=_no_constant)
     except ValueError:
         raise MalformedJson("", "not JSON") from None
+
+
+def _integer(digits: str) -> int | float:
+    try:
+        return int(digits)
+    except ValueError:  # more digits than Python converts
+        return -math.inf if digits.startswith("-") else math.inf
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(name)  # NaN and Infinity are Python's, not JSON's
 
 
 def _found(raw: Any) -> str:

@@ -37,11 +37,11 @@ class CostPayload(Wire, frozen=True, kw_only=True):
     occurred_at: Annotated[EpochMs | None, Meta(description="Epoch milliseconds; absent: receipt. Added by us.")] = None
 
 
-class CostUpdate(Wire, frozen=True, kw_only=True, omit_defaults=False):
+class CostUpdate(Wire, frozen=True, kw_only=True):
     """The answer of ``/api/usage/cost``."""
 
     success: Annotated[bool, Meta(description="Whether the report was taken.")]
     identity_key: Annotated[str, Meta(description="Whose record took the cost.")]
     message_id: Annotated[str, Meta(description="The report's `message_id`.")]
     do_updated: Annotated[bool, Meta(description="Whether the record took the cost now; false for a repeat.")]
-    error: Annotated[str | None, Meta(description="Why the report was not taken.")] = None
+    error: Annotated[str | None, Meta(description="Why the report was not taken.")]

@@ -238,7 +238,7 @@ class EventsBatch(Wire, frozen=True, kw_only=True):
     events: Annotated[list[AnyEvent], Meta(description="The events, in any order.")]
 
 
-class RejectedEvent(Wire, frozen=True, kw_only=True, omit_defaults=False):
+class RejectedEvent(Wire, frozen=True, kw_only=True):
     """Why one event of a batch was not taken. It is kept in quarantine."""
 
     index: Annotated[int, Meta(description="Its place in the batch, from 0.")]
@@ -246,11 +246,11 @@ class RejectedEvent(Wire, frozen=True, kw_only=True, omit_defaults=False):
     message: Annotated[str, Meta(description="What was found and what was expected.")]
 
 
-class EventsAnswer(Wire, frozen=True, kw_only=True, omit_defaults=False):
+class EventsAnswer(Wire, frozen=True, kw_only=True):
     """The answer of ``/api/events``, status 202."""
 
     accepted: Annotated[int, Meta(description="Events that are now durable and counted.")]
     duplicates: Annotated[int, Meta(description="Events that were known already and changed nothing.")]
     unknown_types: Annotated[list[str], Meta(description="Unknown types met, sorted.")]
     rejected: Annotated[list[RejectedEvent], Meta(description="Events that were not taken, with the reason.")]
-    conflicts: Annotated[int, Meta(description="Duplicates whose content differs from the first copy's.")] = 0
+    conflicts: Annotated[int, Meta(description="Duplicates whose content differs from the first copy's.")]

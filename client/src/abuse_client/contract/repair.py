@@ -9,11 +9,14 @@ import re
 MAX_DEPTH = 64
 """How deep arrays and objects may nest."""
 
-# An escaped pair is consumed whole, so that what is left over in group 1 is a half.
+# The backslashes before an escape decide whether it is one, so a whole run of them is consumed at once. An escaped pair
+# is consumed too, so that what group 1 finds is a half.
 _SURROGATES = re.compile(
-    rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+    rb"(?<!\\)(?:\\\\)*+"
+    rb"(?:\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2}))"
 )
-_TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
+_NO_STRUCTURE = bytes(byte for byte in range(256) if byte not in b'"[]{}')
+_BRACKETS = bytes.maketrans(b"{}", b"[]")
 _CONTROLS = bytes(max(byte, 32) for byte in range(256))
 
 
@@ -25,7 +28,7 @@ def repair(body: bytes) -> bytes:
     if not body.isascii():
         body = _as_utf8(body)
     if b"\\ud" in body or b"\\uD" in body:
-        body = _SURROGATES.sub(lambda found: b"\\ufffd" if found[1] else found[0], body)
+        body = _SURROGATES.sub(_without_half, body)
     return body
 
 
@@ -38,16 +41,20 @@ def nests_too_deep(body: bytes) -> bool:
     """Whether arrays and objects nest deeper than `MAX_DEPTH`."""
     if body.count(b"{") + body.count(b"[") <= MAX_DEPTH:
         return False
-    depth = 0
-    for token in _TOKENS.finditer(body):
-        first = body[token.start()]
-        if first in b"[{":
-            depth += 1
-            if depth > MAX_DEPTH:
-                return True
-        elif first in b"]}":
-            depth -= 1
-    return False
+    outside = _brackets_outside_strings(body)
+    for _ in range(MAX_DEPTH):
+        outside = outside.replace(b"[]", b"")  # takes off the innermost level, everywhere at once
+    return b"[]" in outside or outside.count(b"[") > MAX_DEPTH
+
+
+def _brackets_outside_strings(body: bytes) -> bytes:
+    quoted = body.replace(b"\\\\", b"").replace(b'\\"', b"").translate(None, _NO_STRUCTURE)
+    # Two quotes that touch end one string and begin the next, or hold nothing: gone, the rest keeps its side.
+    return b"".join(quoted.replace(b'""', b"").split(b'"')[::2]).translate(_BRACKETS)
+
+
+def _without_half(found: re.Match[bytes]) -> bytes:
+    return found[0] if found[1] is None else found[0][:-6] + b"\\ufffd"
 
 
 def _as_utf8(body: bytes) -> bytes:
