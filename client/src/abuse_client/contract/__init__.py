@@ -24,6 +24,7 @@ from abuse_client.contract.codec import (
     to_builtins,
 )
 from abuse_client.contract.cost import CostPayload, CostUpdate
+from abuse_client.contract.documents import json_schema, openapi
 from abuse_client.contract.errors import ContractError, InvalidField, MalformedJson, join_path
 from abuse_client.contract.events import (
     EVENT_CLASSES,
@@ -127,8 +128,10 @@ __all__ = [
     "event_type",
     "identity_key",
     "join_path",
+    "json_schema",
     "known_user",
     "nests_too_deep",
+    "openapi",
     "parse_object",
     "read_object",
     "repair",
