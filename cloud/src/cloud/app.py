@@ -1,5 +1,6 @@
 """The application: routes, errors, and the life of its parts."""
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -7,6 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import SQLAlchemyError
 
 from cloud.accounts.routes import router as accounts
 from cloud.administration.routes import router as administration
@@ -19,6 +21,8 @@ from cloud.mail.routes import router as mail
 from cloud.organizations.routes import router as organizations
 from cloud.stripe_webhooks.routes import router as stripe_webhooks
 from cloud.wiring import build_gateway
+
+logger = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 5.0
 
@@ -34,6 +38,7 @@ def create_app(cloud: Cloud) -> FastAPI:
     app.add_api_route("/healthz", answer_health, methods=["GET"])
     app.add_exception_handler(CloudError, answer_cloud_error)
     app.add_exception_handler(RequestValidationError, answer_invalid)
+    app.add_exception_handler(SQLAlchemyError, answer_unavailable)
     return app
 
 
@@ -60,3 +65,10 @@ async def answer_invalid(_: Request, error: Exception) -> JSONResponse:
     faults = error.errors() if isinstance(error, RequestValidationError) else []
     told = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults)
     return error_response(422, "invalid_request", told)
+
+
+async def answer_unavailable(request: Request, error: Exception) -> JSONResponse:
+    """Ask to try again when the database fails; the statement stays out of the log, its values may be personal."""
+    cause = getattr(error, "orig", None) or error
+    logger.error("%s %s: the database failed: %s", request.method, request.url.path, type(cause).__name__)
+    return error_response(503, "unavailable", "the change could not be stored; try again")

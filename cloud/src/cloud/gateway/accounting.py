@@ -28,8 +28,8 @@ async def account(
     request_id = classification.request_id if classification else 0
     try:
         await run_in_threadpool(keep_generation, cloud, chat, request_id, message_id, usage)
-    except SQLAlchemyError:
-        logger.exception("message %s could not be booked", message_id)
+    except SQLAlchemyError as error:
+        logger.error("message %s could not be booked: %s", message_id, type(error).__name__)
     report_cost(cloud, abuse, chat, request_id, message_id, usage)
 
 

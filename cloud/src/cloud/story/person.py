@@ -51,6 +51,8 @@ class Person:
     def send(self, method: str, path: str, **more: Any) -> httpx.Response:
         """Make a request, whatever comes of it."""
         headers = self.headers() | more.pop("headers", {})
+        # People share a pool of connections and nobody's cookies: the token alone tells who asks.
+        self.http.cookies.clear()
         return self.http.request(method, path, headers=headers, **more)
 
     def do(self, method: str, path: str, **more: Any) -> httpx.Response:

@@ -1,0 +1,107 @@
+"""What is not committed is not reported: a fault at the commit of each flow."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from cloud.story.stripe_desk import (
+    dispute,
+    failed_charge,
+    fraud_warning,
+    paid_invoice,
+    payment_intent,
+    payment_method,
+    subscription,
+)
+
+Flow = tuple[str, Callable[[], Any]]
+
+
+@contextmanager
+def failing_commits() -> Iterator[None]:
+    """Make every commit fail, as a full disk would."""
+
+    def fail(_: Session) -> None:
+        raise OperationalError("COMMIT", {}, OSError("no space left on device"))
+
+    event.listen(Session, "before_commit", fail)
+    try:
+        yield
+    finally:
+        event.remove(Session, "before_commit", fail)
+
+
+def flows(town: Any) -> list[Flow]:
+    """Prepare every flow that reports, up to its last request."""
+    admin, user, member, invited, target, blocked = town.admin, *(town.resident() for _ in range(5))
+    found = user.do("POST", "/organizations", json={"name": "works"}).json()["organization_id"]
+    path, invitations = f"/admin/users/{target.kilo_user_id}", f"/organizations/{found}/invitations"
+    for person in (member, invited):
+        user.do("POST", invitations, json={"email": person.email})
+    member.do("POST", "/invitations/accept", data={"token": member.letter_token(member.email)})
+    user.do("POST", "/account/email", json={"email": f"new-{user.email}"})
+    admin.do("POST", f"/admin/users/{blocked.kilo_user_id}/block", json={"reason": "spam"})
+    purchase = user.do("POST", "/billing/credits", json={"amount_cents": 500}).json()
+    customer, intent = purchase["stripe_customer_id"], payment_intent(purchase, 500, user.kilo_user_id)
+    unblock = f"/admin/users/{blocked.kilo_user_id}/unblock"
+    webhooks: list[tuple[str, Any, Any]] = [
+        ("payment_method.attached", payment_method(customer, "fp"), None),
+        ("payment_method.detached", payment_method(None, "fp"), {"customer": customer}),
+        ("charge.failed", failed_charge(customer, "stolen_card"), None),
+        ("charge.dispute.created", dispute(intent, "fraudulent"), None),
+        ("charge.dispute.funds_withdrawn", dispute(intent, "fraudulent"), None),
+        ("radar.early_fraud_warning.created", fraud_warning(intent), None),
+        ("payment_intent.succeeded", intent, None),
+        ("customer.subscription.created", subscription(customer, "tier_19"), None),
+        ("invoice.paid", paid_invoice(customer, "tier_19", 1_900), None),
+    ]
+    invitation = invited.letter_token(invited.email)
+    confirmation = user.letter_token(f"new-{user.email}")
+    return [
+        ("block", lambda: admin.send("POST", f"{path}/block", json={"reason": "spam"})),
+        ("unblock", lambda: admin.send("POST", unblock, json={"reason": "appeal"})),
+        ("grant", lambda: admin.send("POST", f"{path}/credits", json={"microdollars": 1, "note": "n"})),
+        ("e-mail", lambda: user.send("POST", "/account/email/confirm", data={"token": confirmation})),
+        ("found", lambda: user.send("POST", "/organizations", json={"name": "more"})),
+        ("accept", lambda: invited.send("POST", "/invitations/accept", data={"token": invitation})),
+        ("leave", lambda: member.send("POST", f"/organizations/{found}/leave")),
+        ("end", lambda: user.send("DELETE", f"/organizations/{found}")),
+        ("delete", lambda: user.send("DELETE", "/account")),
+        *((kind, lambda case=case: town.desk.post(*case)) for case in webhooks for kind in case[:1]),
+    ]
+
+
+def test_failed_commit_reports_nothing(town: Any) -> None:
+    """When the commit of a flow fails, its caller is told and the abuse service is not."""
+    prepared = flows(town)
+    town.forget()
+    with failing_commits():
+        answers = {name: act().status_code for name, act in prepared}
+    assert answers == dict.fromkeys(answers, 503)
+    assert len(answers) == 18
+    assert [event["type"] for event in town.events()] == []
+
+
+def test_retried_flows_report_all_types(town: Any) -> None:
+    """The same flows report each of the 17 types once their commits go through."""
+    prepared = flows(town)
+    town.forget()
+    for _, act in prepared:
+        act().raise_for_status()
+    kinds = {event["type"] for event in town.events()}
+    assert len(kinds) == 17
+
+
+@pytest.mark.parametrize("status", [401, 500])
+def test_refusing_service_changes_nothing(town: Any, status: int) -> None:
+    """An abuse service that refuses everything changes no answer of any flow."""
+    prepared = flows(town)
+    town.forget()
+    town.sink.status = status
+    answers = [act().status_code for _, act in prepared]
+    assert [code for code in answers if code >= 400] == []
