@@ -1,7 +1,5 @@
 """Coming in, moving, leaving."""
 
-from typing import Any
-
 import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
@@ -10,16 +8,18 @@ from sqlalchemy.orm import Session
 from cloud.accounts import auth_events
 from cloud.accounts.models import User
 from cloud.mail.models import OutgoingLetter
+from cloud.story.person import Person
 from cloud.story.stripe_desk import subscription
+from cloud.testing import Town
 
 
-def join_new_organization(town: Any, user: Any) -> str:
+def join_new_organization(town: Town, user: Person) -> str:
     organization_id: str = user.do("POST", "/organizations", json={"name": "works"}).json()["organization_id"]
     town.forget()
     return organization_id
 
 
-def test_signup_reports_whole_identity(town: Any) -> None:
+def test_signup_reports_whole_identity(town: Town) -> None:
     """A sign-up tells every field that is in scope, in the contract's words."""
     person = town.newcomer(city="S%C3%A3o%20Paulo", country="BR", fingerprint="hw_1")
     person.come_in("newsletter")
@@ -59,7 +59,7 @@ def test_signup_reports_whole_identity(town: Any) -> None:
     }
 
 
-def test_signin_resends_what_changed(town: Any, user: Any) -> None:
+def test_signin_resends_what_changed(town: Town, user: Person) -> None:
     """A sign-in tells what has changed since, and keeps the snapshot of the sign-up."""
     organization_id = join_new_organization(town, user)
     user.do("POST", "/account/welcome-form", json={"github_url": "https://github.example.com/ada"})
@@ -76,14 +76,14 @@ def test_signin_resends_what_changed(town: Any, user: Any) -> None:
     assert body["org_memberships"] == [membership | {"has_sso": False, "in_free_trial": True}]
 
 
-def test_unchecked_device_says_nothing(town: Any, stranger: Any) -> None:
+def test_unchecked_device_says_nothing(town: Town, stranger: Person) -> None:
     """A device that nobody looked at is absent, and never "not authentic"."""
     stranger.come_in()
     [body] = town.arrived("/api/auth-event")
     assert [name for name, value in body.items() if "stytch" in name and value is not None] == []
 
 
-def test_failed_enrichment_is_omitted(town: Any, user: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_enrichment_is_omitted(town: Town, user: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     """A field whose query fails is left out: an empty list would say that there is nothing."""
 
     def fail(session: Session, user_id: str) -> list[str]:
@@ -96,7 +96,7 @@ def test_failed_enrichment_is_omitted(town: Any, user: Any, monkeypatch: pytest.
     assert body["auth_providers"] == ["email"]
 
 
-def test_link_works_only_once(town: Any, stranger: Any) -> None:
+def test_link_works_only_once(town: Town, stranger: Person) -> None:
     """A link that was followed signs nobody else in."""
     stranger.do("POST", "/auth/email-link", json={"email": stranger.email})
     token = stranger.letter_token(stranger.email)
@@ -107,7 +107,7 @@ def test_link_works_only_once(town: Any, stranger: Any) -> None:
     assert len(town.arrived("/api/auth-event")) == 1
 
 
-def test_opening_link_uses_nothing_up(town: Any, stranger: Any) -> None:
+def test_opening_link_uses_nothing_up(town: Town, stranger: Person) -> None:
     """A scanner that opens links in letters signs nobody in: the page has a button."""
     stranger.do("POST", "/auth/email-link", json={"email": stranger.email})
     token = stranger.letter_token(stranger.email)
@@ -116,7 +116,7 @@ def test_opening_link_uses_nothing_up(town: Any, stranger: Any) -> None:
     assert town.arrived("/api/auth-event") == []
 
 
-def test_cookie_carries_the_session(user: Any) -> None:
+def test_cookie_carries_the_session(user: Person) -> None:
     """A browser needs no token: the cookie is enough, and scripts cannot read it."""
     entry = user.try_to_come_in()
     assert "HttpOnly" in entry.headers["set-cookie"]
@@ -125,7 +125,7 @@ def test_cookie_carries_the_session(user: Any) -> None:
     assert user.do("GET", "/account", headers=cookie).json()["kilo_user_id"] == user.kilo_user_id
 
 
-def test_blocked_signin_is_reported(town: Any, user: Any) -> None:
+def test_blocked_signin_is_reported(town: Town, user: Person) -> None:
     """A blocked user is turned away, and the attempt is told with the block in it."""
     town.admin.do("POST", f"/admin/users/{user.kilo_user_id}/block", json={"reason": "spam"})
     assert user.try_to_come_in().status_code == 403
@@ -133,7 +133,7 @@ def test_blocked_signin_is_reported(town: Any, user: Any) -> None:
     assert (body["event_type"], body["is_blocked"]) == ("signin", True)
 
 
-def test_banned_device_blocks_automatically(town: Any, user: Any) -> None:
+def test_banned_device_blocks_automatically(town: Town, user: Person) -> None:
     """A ban by a rule names no person, and its reason says that a rule did it."""
     user.fingerprint, user.device_verdict, user.device_reasons = "hw_2", "BLOCK", "SMART_RATE_LIMIT_BANNED"
     assert user.try_to_come_in().status_code == 403
@@ -144,7 +144,7 @@ def test_banned_device_blocks_automatically(town: Any, user: Any) -> None:
     assert (body["is_blocked"], body["stytch_is_authentic_device"]) == (True, False)
 
 
-def test_confirmed_address_is_reported(town: Any, user: Any) -> None:
+def test_confirmed_address_is_reported(town: Town, user: Person) -> None:
     """The event leaves when the new address is confirmed, with the old one in it; asking alone reports nothing."""
     previous, email = user.email, f"new-{user.email}"
     user.do("POST", "/account/email", json={"email": email})
@@ -155,7 +155,7 @@ def test_confirmed_address_is_reported(town: Any, user: Any) -> None:
     assert event["data"] == {"kilo_user_id": user.kilo_user_id, "email": email, "previous_email": previous}
 
 
-def test_other_spelling_changes_nothing(town: Any, user: Any) -> None:
+def test_other_spelling_changes_nothing(town: Town, user: Person) -> None:
     """The same address in other letters is no change of address."""
     email = user.email.upper()
     user.do("POST", "/account/email", json={"email": email})
@@ -163,7 +163,7 @@ def test_other_spelling_changes_nothing(town: Any, user: Any) -> None:
     assert town.events() == []
 
 
-def test_taken_address_is_refused(town: Any, user: Any, another: Any) -> None:
+def test_taken_address_is_refused(town: Town, user: Person, another: Person) -> None:
     """An address belongs to one account."""
     user.do("POST", "/account/email", json={"email": another.email})
     answer = user.send("POST", "/account/email/confirm", data={"token": user.letter_token(another.email)})
@@ -171,7 +171,7 @@ def test_taken_address_is_refused(town: Any, user: Any, another: Any) -> None:
     assert town.events() == []
 
 
-def test_deletion_ends_memberships_first(town: Any, user: Any) -> None:
+def test_deletion_ends_memberships_first(town: Town, user: Person) -> None:
     """Each membership lost is an event with the role as it was; the anonymous address is no change of address."""
     organizations = {join_new_organization(town, user) for _ in range(2)}
     user.do("DELETE", "/account")
@@ -183,7 +183,7 @@ def test_deletion_ends_memberships_first(town: Any, user: Any) -> None:
     assert user.send("GET", "/account").status_code == 401
 
 
-def test_deletion_leaves_nothing_personal(town: Any, user: Any) -> None:
+def test_deletion_leaves_nothing_personal(town: Town, user: Person) -> None:
     """After a deletion no table holds the address any more; the row stays."""
     user.do("DELETE", "/account")
     with town.running.cloud.database.reading() as session:
@@ -193,7 +193,7 @@ def test_deletion_leaves_nothing_personal(town: Any, user: Any) -> None:
     assert user.email not in letters
 
 
-def test_deletion_waits_for_pass(town: Any, user: Any) -> None:
+def test_deletion_waits_for_pass(town: Town, user: Person) -> None:
     """An account with an active pass is not deleted; one whose pass is cancelling is."""
     customer = user.do("POST", "/billing/customer").json()["stripe_customer_id"]
     town.desk.post("customer.subscription.created", subscription(customer, "tier_19")).raise_for_status()

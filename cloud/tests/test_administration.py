@@ -7,13 +7,15 @@ from sqlalchemy import select
 
 from cloud.accounts.models import User
 from cloud.reporting import MAX_EVENTS_A_BATCH
+from cloud.story.person import Person
+from cloud.testing import Town
 
 
-def block(town: Any, user: Any, reason: str = "resale") -> Any:
+def block(town: Town, user: Person, reason: str = "resale") -> Any:
     return town.admin.do("POST", f"/admin/users/{user.kilo_user_id}/block", json={"reason": reason}).json()
 
 
-def add_users(town: Any, number: int) -> list[str]:
+def add_users(town: Town, number: int) -> list[str]:
     """Put users into the table without the ceremony of signing up."""
     ids = [str(uuid4()) for _ in range(number)]
     with town.running.cloud.database.writing() as session:
@@ -22,7 +24,7 @@ def add_users(town: Any, number: int) -> list[str]:
     return ids
 
 
-def test_block_names_actor_and_reason(town: Any, user: Any) -> None:
+def test_block_names_actor_and_reason(town: Town, user: Person) -> None:
     """A block by a person tells who did it and why, at the time when it was done."""
     block(town, user)
     [event] = town.events()
@@ -38,14 +40,14 @@ def test_block_names_actor_and_reason(town: Any, user: Any) -> None:
     assert event["occurred_at"] == int(blocked_at.timestamp() * 1000)
 
 
-def test_other_reason_is_no_block(town: Any, user: Any) -> None:
+def test_other_reason_is_no_block(town: Town, user: Person) -> None:
     """Changing only the reason of a block reports nothing."""
     assert block(town, user) == {"changed": True}
     assert block(town, user, "resale, confirmed") == {"changed": False}
     assert [event["data"]["reason"] for event in town.events()] == ["resale"]
 
 
-def test_unblock_is_reported_once(town: Any, user: Any) -> None:
+def test_unblock_is_reported_once(town: Town, user: Person) -> None:
     """Lifting a block is an event; lifting none is nothing."""
     block(town, user)
     town.forget()
@@ -60,7 +62,7 @@ def test_unblock_is_reported_once(town: Any, user: Any) -> None:
     }
 
 
-def test_bulk_block_is_cut_into_chunks(town: Any) -> None:
+def test_bulk_block_is_cut_into_chunks(town: Town) -> None:
     """A long list leaves in batches of at most 200 events, and each user is blocked once."""
     ids = add_users(town, 450)
     wish = {"kilo_user_ids": [*ids, ids[0], "nobody"], "reason": "farm"}
@@ -73,7 +75,7 @@ def test_bulk_block_is_cut_into_chunks(town: Any) -> None:
     assert {event["data"]["actor_email"] for event in town.events()} == {town.admin.email}
 
 
-def test_bulk_block_skips_the_blocked(town: Any) -> None:
+def test_bulk_block_skips_the_blocked(town: Town) -> None:
     """Who is blocked already is not blocked again."""
     ids = add_users(town, 3)
     town.admin.do("POST", "/admin/users/bulk-block", json={"kilo_user_ids": ids[:2], "reason": "farm"})
@@ -83,7 +85,7 @@ def test_bulk_block_skips_the_blocked(town: Any) -> None:
     assert [event["data"]["kilo_user_id"] for event in town.events()] == ids[2:]
 
 
-def test_corrected_address_is_reported(town: Any, user: Any) -> None:
+def test_corrected_address_is_reported(town: Town, user: Person) -> None:
     """An address that an administrator corrects is a change of address too."""
     previous, email = user.email, f"corrected-{user.email}"
     town.admin.do("POST", f"/admin/users/{user.kilo_user_id}/email", json={"email": email})
@@ -91,7 +93,7 @@ def test_corrected_address_is_reported(town: Any, user: Any) -> None:
     assert (event["data"]["previous_email"], event["data"]["email"]) == (previous, email)
 
 
-def test_users_may_not_administer(town: Any, user: Any, another: Any) -> None:
+def test_users_may_not_administer(town: Town, user: Person, another: Person) -> None:
     """Only administrators block."""
     path = f"/admin/users/{another.kilo_user_id}/block"
     assert user.send("POST", path, json={"reason": "revenge"}).status_code == 403

@@ -1,21 +1,22 @@
 """Credits and the monthly pass."""
 
 import time
-from typing import Any
 
 import pytest
 
 from cloud.story.deeds import buy
+from cloud.story.person import Person
 from cloud.story.stripe_desk import paid_invoice, subscription
+from cloud.testing import Town
 
 
 @pytest.fixture
-def customer(town: Any, user: Any) -> str:
+def customer(town: Town, user: Person) -> str:
     found: str = user.do("POST", "/billing/customer").json()["stripe_customer_id"]
     return found
 
 
-def test_purchase_tells_lifetime_total(town: Any, user: Any) -> None:
+def test_purchase_tells_lifetime_total(town: Town, user: Person) -> None:
     """Bought credits are told in microdollars, with the total after them, as paid."""
     buy(user, town.desk, 2_000)
     buy(user, town.desk, 500)
@@ -30,7 +31,7 @@ def test_purchase_tells_lifetime_total(town: Any, user: Any) -> None:
     assert user.do("GET", "/account").json()["balance_microdollars"] == 25_000_000
 
 
-def test_grant_is_told_as_free(town: Any, user: Any) -> None:
+def test_grant_is_told_as_free(town: Town, user: Person) -> None:
     """Credits that nobody paid for say so."""
     wish = {"microdollars": 3_000_000, "note": "sorry"}
     town.admin.do("POST", f"/admin/users/{user.kilo_user_id}/credits", json=wish)
@@ -41,7 +42,7 @@ def test_grant_is_told_as_free(town: Any, user: Any) -> None:
 
 
 @pytest.mark.parametrize("microdollars", [0, -1])
-def test_grants_are_positive_only(town: Any, user: Any, microdollars: int) -> None:
+def test_grants_are_positive_only(town: Town, user: Person, microdollars: int) -> None:
     """A grant of nothing or less is refused and reports nothing."""
     wish = {"microdollars": microdollars, "note": "sorry"}
     path = f"/admin/users/{user.kilo_user_id}/credits"
@@ -49,14 +50,14 @@ def test_grants_are_positive_only(town: Any, user: Any, microdollars: int) -> No
     assert town.events() == []
 
 
-def test_opened_payment_books_nothing(town: Any, user: Any) -> None:
+def test_opened_payment_books_nothing(town: Town, user: Person) -> None:
     """Credits arrive when Stripe reports the payment, not when it is opened."""
     user.do("POST", "/billing/credits", json={"amount_cents": 1_000})
     assert user.do("GET", "/account").json()["balance_microdollars"] == 0
     assert town.events() == []
 
 
-def test_pass_follows_its_subscription(town: Any, user: Any, customer: str) -> None:
+def test_pass_follows_its_subscription(town: Town, user: Person, customer: str) -> None:
     """Tier and status are told as Stripe has them, the streak with each paid invoice, and 0 at the end."""
     town.desk.post("customer.subscription.created", subscription(customer, "tier_49")).raise_for_status()
     town.desk.post("invoice.paid", paid_invoice(customer, "tier_49", 4_900)).raise_for_status()
@@ -74,14 +75,14 @@ def test_pass_follows_its_subscription(town: Any, user: Any, customer: str) -> N
     assert credits["data"]["microdollars_acquired"] == 49_000_000
 
 
-def test_unchanged_pass_reports_nothing(town: Any, customer: str) -> None:
+def test_unchanged_pass_reports_nothing(town: Town, customer: str) -> None:
     """A subscription event that changes neither tier nor status nor streak is no change."""
     for _ in range(2):
         town.desk.post("customer.subscription.updated", subscription(customer, "tier_19")).raise_for_status()
     assert len(town.events("billing.kilo_pass_changed")) == 1
 
 
-def test_invoice_before_subscription_counts(town: Any, customer: str) -> None:
+def test_invoice_before_subscription_counts(town: Town, customer: str) -> None:
     """Stripe keeps no order: the first invoice may come before its subscription, and the month is not lost."""
     town.desk.post("invoice.paid", paid_invoice(customer, "tier_19", 1_900)).raise_for_status()
     town.desk.post("customer.subscription.created", subscription(customer, "tier_19")).raise_for_status()
@@ -89,7 +90,7 @@ def test_invoice_before_subscription_counts(town: Any, customer: str) -> None:
     assert [(data["tier"], data["status"], data["streak_months"]) for data in told] == [("tier_19", "active", 1)]
 
 
-def test_late_subscription_event_is_ignored(town: Any, customer: str) -> None:
+def test_late_subscription_event_is_ignored(town: Town, customer: str) -> None:
     """An older word about the subscription that comes later does not bring the old state back."""
     now = int(time.time())
     ended = subscription(customer, "tier_19", "canceled")
@@ -99,7 +100,7 @@ def test_late_subscription_event_is_ignored(town: Any, customer: str) -> None:
     assert [event["data"]["status"] for event in town.events("billing.kilo_pass_changed")] == ["canceled"]
 
 
-def test_same_invoice_is_booked_once(town: Any, user: Any, customer: str) -> None:
+def test_same_invoice_is_booked_once(town: Town, user: Person, customer: str) -> None:
     """Two events about one invoice book its credits and lengthen the streak once."""
     town.desk.post("customer.subscription.created", subscription(customer, "tier_19")).raise_for_status()
     invoice = paid_invoice(customer, "tier_19", 1_900)

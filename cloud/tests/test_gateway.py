@@ -11,7 +11,7 @@ import pytest
 from cloud.running import run_cloud
 from cloud.story.deeds import buy
 from cloud.story.person import Person
-from cloud.testing import classification_of, run_sink
+from cloud.testing import Town, classification_of, run_sink
 
 GRAND_FREE = "acme/grand-2:free"
 
@@ -22,7 +22,7 @@ def chunks_of(response: httpx.Response) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines[:-1]]
 
 
-def test_request_is_classified_and_costed(town: Any, user: Any) -> None:
+def test_request_is_classified_and_costed(town: Town, user: Person) -> None:
     """Each request is classified with what is known of it, and its cost is reported under the same request id."""
     town.sink.classification = classification_of(request_id=4711)
     answer = user.chat(model="Open/Swift-1", prompt="two words", max_tokens=50).json()
@@ -54,7 +54,7 @@ EXPECTED_COST = {
 }
 
 
-def test_stream_is_costed_at_its_end(town: Any, user: Any) -> None:
+def test_stream_is_costed_at_its_end(town: Town, user: Person) -> None:
     """A stream reports its usage too, and the reader who did not ask for a usage chunk gets none."""
     chunks = chunks_of(user.chat(stream=True, max_tokens=120))
     assert all(chunk["choices"] for chunk in chunks)
@@ -63,13 +63,13 @@ def test_stream_is_costed_at_its_end(town: Any, user: Any) -> None:
     assert town.arrived("/api/classify")[0]["streamed"] is True
 
 
-def test_asked_usage_chunk_is_passed(user: Any) -> None:
+def test_asked_usage_chunk_is_passed(user: Person) -> None:
     """The reader who asks for the usage of a stream gets it."""
     chunks = chunks_of(user.chat(stream=True, max_tokens=9, stream_options={"include_usage": True}))
     assert chunks[-1]["usage"]["completion_tokens"] == 9
 
 
-def test_hanging_up_early_still_costs(town: Any, user: Any) -> None:
+def test_hanging_up_early_still_costs(town: Town, user: Person) -> None:
     """A reader who leaves in the middle of a stream is accounted for in full."""
     body = {"model": GRAND_FREE, "messages": [], "max_tokens": 200_000, "stream": True}
     with town.http.stream("POST", "/v1/chat/completions", json=body, headers=user.headers()) as response:
@@ -81,21 +81,21 @@ def test_hanging_up_early_still_costs(town: Any, user: Any) -> None:
 
 
 @pytest.mark.parametrize("request_id", [0])
-def test_no_request_id_no_cost(town: Any, user: Any, request_id: int) -> None:
+def test_no_request_id_no_cost(town: Town, user: Person, request_id: int) -> None:
     """A classification that failed inside the service has no cost report."""
     town.sink.classification = classification_of(request_id=request_id)
     assert user.chat().status_code == 200
     assert town.arrived("/api/usage/cost") == []
 
 
-def test_free_model_reports_true_cost(town: Any, user: Any) -> None:
+def test_free_model_reports_true_cost(town: Town, user: Person) -> None:
     """A free answer costs its reader nothing and is reported at what the provider takes."""
     user.chat(model=GRAND_FREE, max_tokens=6_000, prompt="")
     assert [cost["cost"] for cost in town.arrived("/api/usage/cost")] == [450_000]
     assert user.do("GET", "/account").json()["balance_microdollars"] == 0
 
 
-def test_paid_model_needs_credits(town: Any, user: Any) -> None:
+def test_paid_model_needs_credits(town: Town, user: Person) -> None:
     """A paid model asks for credits first and takes its cost from them after."""
     assert user.chat(model="acme/grand-2").status_code == 402
     buy(user, town.desk, 100)
@@ -112,7 +112,7 @@ def test_paid_model_needs_credits(town: Any, user: Any) -> None:
     ],
 )
 def test_refusals_reach_the_caller(
-    town: Any, user: Any, classification: dict[str, Any], status: int, code: str
+    town: Town, user: Person, classification: dict[str, Any], status: int, code: str
 ) -> None:
     """What the service refuses is refused, and the provider is never asked."""
     town.sink.classification = classification
@@ -121,7 +121,7 @@ def test_refusals_reach_the_caller(
     assert town.arrived("/api/usage/cost") == []
 
 
-def test_rate_limit_says_when(town: Any, user: Any) -> None:
+def test_rate_limit_says_when(town: Town, user: Person) -> None:
     """A rate limit tells after how many seconds to try again."""
     limit = classification_of(verdict="SOFT_BLOCK", action="rate-limit", retry_after_seconds=42)
     town.sink.classification = limit
@@ -131,13 +131,13 @@ def test_rate_limit_says_when(town: Any, user: Any) -> None:
 @pytest.mark.parametrize(
     ("action", "model"), [("quarantine-1", "grand-2"), ("quarantine-2", "grand-2"), ("quarantine-3", "swift-1")]
 )
-def test_quarantine_slows_and_downgrades(town: Any, user: Any, action: str, model: str) -> None:
+def test_quarantine_slows_and_downgrades(town: Town, user: Person, action: str, model: str) -> None:
     """A quarantined request waits, and at the third level another model answers."""
     town.sink.classification = classification_of(verdict="SOFT_BLOCK", action=action)
     assert user.chat(model=GRAND_FREE).json()["model"] == model
 
 
-def test_own_key_keeps_its_model(town: Any, user: Any) -> None:
+def test_own_key_keeps_its_model(town: Town, user: Person) -> None:
     """Who brings his own key is slowed down but keeps the model that he pays for."""
     town.sink.classification = classification_of(verdict="SOFT_BLOCK", action="quarantine-3")
     answer = user.chat(model="acme/grand-2", headers={"x-provider-key": "sk-own"})
@@ -145,21 +145,21 @@ def test_own_key_keeps_its_model(town: Any, user: Any) -> None:
     assert town.arrived("/api/classify")[0]["is_user_byok"] is True
 
 
-def test_override_routes_silently(town: Any, user: Any) -> None:
+def test_override_routes_silently(town: Town, user: Person) -> None:
     """A soft block with another model is served by that model."""
     override = classification_of(verdict="SOFT_BLOCK", action="quarantine-1", model_override="acme/standard-2")
     town.sink.classification = override
     assert user.chat(model=GRAND_FREE).json()["model"] == "standard-2"
 
 
-def test_blocked_user_is_classified_too(town: Any, user: Any) -> None:
+def test_blocked_user_is_classified_too(town: Town, user: Person) -> None:
     """The cloud's own block holds whatever the service says, and the attempt is told."""
     town.admin.do("POST", f"/admin/users/{user.kilo_user_id}/block", json={"reason": "spam"})
     assert user.chat().json()["error"]["code"] == "account_blocked"
     assert len(town.arrived("/api/classify")) == 1
 
 
-def test_anonymous_caller_is_his_address(town: Any, stranger: Any) -> None:
+def test_anonymous_caller_is_his_address(town: Town, stranger: Person) -> None:
     """Without an account the free models answer, and the address stands for the caller."""
     stranger.ip_address = "198.51.100.9, 203.0.113.4"
     assert stranger.chat().status_code == 200
@@ -168,7 +168,7 @@ def test_anonymous_caller_is_his_address(town: Any, stranger: Any) -> None:
     assert town.arrived("/api/classify")[0]["ip_address"] == "198.51.100.9, 203.0.113.4"
 
 
-def test_organization_prompts_stay_here(town: Any, user: Any) -> None:
+def test_organization_prompts_stay_here(town: Town, user: Person) -> None:
     """The prompts of an organization's user are not sent unless the operator says so."""
     found = user.do("POST", "/organizations", json={"name": "works"}).json()["organization_id"]
     user.chat(prompt="our secret plan", headers={"x-organization-id": found})
@@ -177,7 +177,7 @@ def test_organization_prompts_stay_here(town: Any, user: Any) -> None:
     assert asked.get("user_prompt") is None
 
 
-def test_half_an_emoji_is_served(town: Any, user: Any) -> None:
+def test_half_an_emoji_is_served(town: Town, user: Person) -> None:
     """Half a surrogate pair in a prompt, as JavaScript sends it, is answered like any other text."""
     body = b'{"model": "open/swift-1", "messages": [{"role": "user", "content": "cut \\ud83d"}]}'
     assert user.send("POST", "/v1/chat/completions", content=body).status_code == 200
@@ -185,13 +185,13 @@ def test_half_an_emoji_is_served(town: Any, user: Any) -> None:
 
 
 @pytest.mark.parametrize("body", [b"nonsense", b"[]", b"{}", b'{"messages": []}', b'{"messages": [], "model": "x"}'])
-def test_malformed_requests_are_refused(user: Any, body: bytes) -> None:
+def test_malformed_requests_are_refused(user: Person, body: bytes) -> None:
     """A body that is no chat request is the caller's fault, told as such."""
     assert user.send("POST", "/v1/chat/completions", content=body).status_code in {400, 404}
 
 
 @pytest.mark.parametrize("status", [401, 500, 503])
-def test_failing_service_opens_the_gate(town: Any, user: Any, status: int) -> None:
+def test_failing_service_opens_the_gate(town: Town, user: Person, status: int) -> None:
     """An abuse service that fails lets every request pass, and no cost is reported into the void."""
     town.sink.status = status
     assert user.chat().status_code == 200

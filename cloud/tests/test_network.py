@@ -1,5 +1,6 @@
 """Network facts are believed from trusted peers only."""
 
+from ipaddress import ip_network
 from typing import Any
 
 from starlette.datastructures import Headers
@@ -21,7 +22,7 @@ VERCEL = {
 
 def settings(edge: Edge) -> Settings:
     known: dict[str, Any] = {"secret_key": "s" * 16, "stripe_webhook_secret": "whsec_x", "edge": edge}
-    return Settings(**known, trusted_peers=("203.0.113.0/24",))
+    return Settings(**known, trusted_peers=(ip_network("203.0.113.0/24"),))
 
 
 def request(peer: str, headers: dict[str, str]) -> Request:

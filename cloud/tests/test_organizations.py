@@ -4,22 +4,25 @@ from typing import Any
 
 import pytest
 
+from cloud.story.person import Person
+from cloud.testing import Town
+
 
 @pytest.fixture
-def organization_id(town: Any, user: Any) -> str:
+def organization_id(town: Town, user: Person) -> str:
     """An organization that the user owns; what founding it reported is forgotten."""
     found: str = user.do("POST", "/organizations", json={"name": "works"}).json()["organization_id"]
     town.forget()
     return found
 
 
-def join(owner: Any, member: Any, organization_id: str, role: str = "member") -> Any:
+def join(owner: Person, member: Person, organization_id: str, role: str = "member") -> Any:
     invitation = {"email": member.email, "role": role}
     owner.do("POST", f"/organizations/{organization_id}/invitations", json=invitation)
     return member.do("POST", "/invitations/accept", data={"token": member.letter_token(member.email)})
 
 
-def facts(user: Any, organization_id: str, role: str, plan: str = "teams") -> dict[str, Any]:
+def facts(user: Person, organization_id: str, role: str, plan: str = "teams") -> dict[str, Any]:
     return {
         "kilo_user_id": user.kilo_user_id,
         "organization_id": organization_id,
@@ -30,7 +33,7 @@ def facts(user: Any, organization_id: str, role: str, plan: str = "teams") -> di
     }
 
 
-def test_founding_reports_owner_too(town: Any, user: Any) -> None:
+def test_founding_reports_owner_too(town: Town, user: Person) -> None:
     """A new organization is an event with its final plan, and its owner's membership is another."""
     wish = {"name": "works", "plan": "enterprise"}
     organization_id = user.do("POST", "/organizations", json=wish).json()["organization_id"]
@@ -40,7 +43,7 @@ def test_founding_reports_owner_too(town: Any, user: Any) -> None:
     assert events[1]["data"] == events[0]["data"]
 
 
-def test_accepted_invitation_adds_member(town: Any, user: Any, another: Any, organization_id: str) -> None:
+def test_accepted_invitation_adds_member(town: Town, user: Person, another: Person, organization_id: str) -> None:
     """The event leaves when the invitation is accepted, not when it is sent."""
     join(user, another, organization_id, role="admin")
     [event] = town.events()
@@ -48,14 +51,14 @@ def test_accepted_invitation_adds_member(town: Any, user: Any, another: Any, org
     assert event["data"] == facts(another, organization_id, "admin")
 
 
-def test_member_is_added_once(town: Any, user: Any, another: Any, organization_id: str) -> None:
+def test_member_is_added_once(town: Town, user: Person, another: Person, organization_id: str) -> None:
     """A member who accepts a second invitation stays one and reports nothing."""
     join(user, another, organization_id)
     join(user, another, organization_id)
     assert len(town.events("org.member_added")) == 1
 
 
-def test_invitation_is_for_its_address(town: Any, user: Any, another: Any, organization_id: str) -> None:
+def test_invitation_is_for_its_address(town: Town, user: Person, another: Person, organization_id: str) -> None:
     """Whoever finds an invitation cannot use it."""
     invitation = {"email": "somebody-else@example.com"}
     user.do("POST", f"/organizations/{organization_id}/invitations", json=invitation)
@@ -64,7 +67,7 @@ def test_invitation_is_for_its_address(town: Any, user: Any, another: Any, organ
     assert town.events() == []
 
 
-def test_leaving_tells_former_role(town: Any, user: Any, another: Any, organization_id: str) -> None:
+def test_leaving_tells_former_role(town: Town, user: Person, another: Person, organization_id: str) -> None:
     """A member who leaves is reported once, with the role as it was."""
     join(user, another, organization_id, role="admin")
     town.forget()
@@ -75,7 +78,7 @@ def test_leaving_tells_former_role(town: Any, user: Any, another: Any, organizat
     assert event["data"] == facts(another, organization_id, "admin")
 
 
-def test_owner_removes_a_member(town: Any, user: Any, another: Any, organization_id: str) -> None:
+def test_owner_removes_a_member(town: Town, user: Person, another: Person, organization_id: str) -> None:
     """Removing a member is an event; removing nobody is none; a member removes nobody."""
     join(user, another, organization_id)
     town.forget()
@@ -86,7 +89,7 @@ def test_owner_removes_a_member(town: Any, user: Any, another: Any, organization
     assert [event["data"]["kilo_user_id"] for event in town.events("org.member_removed")] == [another.kilo_user_id]
 
 
-def test_deletion_is_one_event(town: Any, user: Any, another: Any, organization_id: str) -> None:
+def test_deletion_is_one_event(town: Town, user: Person, another: Person, organization_id: str) -> None:
     """The end of an organization names its owner in one event, whoever ended it, and ends it once."""
     join(user, another, organization_id)
     town.forget()

@@ -18,6 +18,7 @@ from cloud.story.stripe_desk import (
     payment_method,
     subscription,
 )
+from cloud.testing import Town
 
 Flow = tuple[str, Callable[[], Any]]
 
@@ -36,7 +37,7 @@ def failing_commits() -> Iterator[None]:
         event.remove(Session, "before_commit", fail)
 
 
-def flows(town: Any) -> list[Flow]:
+def flows(town: Town) -> list[Flow]:
     """Prepare every flow that reports, up to its last request."""
     admin, user, member, invited, target, blocked = town.admin, *(town.resident() for _ in range(5))
     found = user.do("POST", "/organizations", json={"name": "works"}).json()["organization_id"]
@@ -76,7 +77,7 @@ def flows(town: Any) -> list[Flow]:
     ]
 
 
-def test_failed_commit_reports_nothing(town: Any) -> None:
+def test_failed_commit_reports_nothing(town: Town) -> None:
     """When the commit of a flow fails, its caller is told and the abuse service is not."""
     prepared = flows(town)
     town.forget()
@@ -87,7 +88,7 @@ def test_failed_commit_reports_nothing(town: Any) -> None:
     assert [event["type"] for event in town.events()] == []
 
 
-def test_retried_flows_report_all_types(town: Any) -> None:
+def test_retried_flows_report_all_types(town: Town) -> None:
     """The same flows report each of the 17 types once their commits go through."""
     prepared = flows(town)
     town.forget()
@@ -98,7 +99,7 @@ def test_retried_flows_report_all_types(town: Any) -> None:
 
 
 @pytest.mark.parametrize("status", [401, 500])
-def test_refusing_service_changes_nothing(town: Any, status: int) -> None:
+def test_refusing_service_changes_nothing(town: Town, status: int) -> None:
     """An abuse service that refuses everything changes no answer of any flow."""
     prepared = flows(town)
     town.forget()

@@ -8,6 +8,7 @@ import pytest
 import stripe
 
 from cloud.story.deeds import buy
+from cloud.story.person import Person
 from cloud.story.stripe_desk import (
     dispute,
     event_of,
@@ -16,25 +17,26 @@ from cloud.story.stripe_desk import (
     payment_intent,
     payment_method,
 )
+from cloud.testing import Town
 
 CREATED = 1_790_000_000
 
 
 @pytest.fixture
-def customer(town: Any, user: Any) -> str:
+def customer(town: Town, user: Person) -> str:
     found: str = user.do("POST", "/billing/customer").json()["stripe_customer_id"]
     return found
 
 
 @pytest.fixture
-def intent(town: Any, user: Any) -> Any:
+def intent(town: Town, user: Person) -> Any:
     """A payment that succeeded; what it reported is forgotten."""
     paid = buy(user, town.desk, 2_000)
     town.forget()
     return paid
 
 
-def sent(town: Any, kind: str, subject: Any, previous: Any = None) -> tuple[Any, Any]:
+def sent(town: Town, kind: str, subject: Any, previous: Any = None) -> tuple[Any, Any]:
     """Send a webhook and return it with the one event that arrived for it."""
     event = event_of(kind, subject, previous) | {"created": CREATED}
     town.desk.send(event).raise_for_status()
@@ -42,43 +44,43 @@ def sent(town: Any, kind: str, subject: Any, previous: Any = None) -> tuple[Any,
     return event, arrived
 
 
-def assert_forwarded(event: Any, arrived: Any, user: Any) -> None:
+def assert_forwarded(event: Any, arrived: Any, user: Person) -> None:
     """Hold what arrived against the webhook: all of it, its owner, its time."""
     assert arrived["data"] == event | {"kilo_user_id": user.kilo_user_id}
     assert arrived["occurred_at"] == CREATED * 1000
 
 
-def test_attached_method_keeps_its_card(town: Any, user: Any, customer: str) -> None:
+def test_attached_method_keeps_its_card(town: Town, user: Person, customer: str) -> None:
     """An attached payment method is forwarded whole: fingerprint, brand, funding and country with it."""
     assert_forwarded(*sent(town, "payment_method.attached", payment_method(customer, "fp_1")), user)
 
 
-def test_detached_method_finds_former_owner(town: Any, user: Any, customer: str) -> None:
+def test_detached_method_finds_former_owner(town: Town, user: Person, customer: str) -> None:
     """A detached method has no customer any more; its owner is the one before, even if nobody saw it attached."""
     gone, before = payment_method(None, "fp_2"), {"customer": customer}
     assert_forwarded(*sent(town, "payment_method.detached", gone, before), user)
 
 
 @pytest.mark.parametrize("kind", ["charge.dispute.created", "charge.dispute.funds_withdrawn"])
-def test_dispute_is_joined_by_charge(town: Any, user: Any, intent: Any, kind: str) -> None:
+def test_dispute_is_joined_by_charge(town: Town, user: Person, intent: Any, kind: str) -> None:
     """A dispute names no customer; the charge that the payment brought along tells whose it is."""
     claim = dispute(intent, "fraudulent") | {"payment_intent": None}
     assert_forwarded(*sent(town, kind, claim), user)
 
 
-def test_fraud_warning_is_joined_by_payment(town: Any, user: Any) -> None:
+def test_fraud_warning_is_joined_by_payment(town: Town, user: Person) -> None:
     """A warning may come before the payment's own event: the payment that we opened tells whose it is."""
     purchase = user.do("POST", "/billing/credits", json={"amount_cents": 900}).json()
     warning = fraud_warning(payment_intent(purchase, 900, user.kilo_user_id))
     assert_forwarded(*sent(town, "radar.early_fraud_warning.created", warning), user)
 
 
-def test_failed_charge_keeps_its_reasons(town: Any, user: Any, customer: str) -> None:
+def test_failed_charge_keeps_its_reasons(town: Town, user: Person, customer: str) -> None:
     """A failed charge is forwarded with the issuer's reason and Radar's outcome."""
     assert_forwarded(*sent(town, "charge.failed", failed_charge(customer, "stolen_card")), user)
 
 
-def test_payment_is_forwarded_and_booked(town: Any, user: Any) -> None:
+def test_payment_is_forwarded_and_booked(town: Town, user: Person) -> None:
     """A payment is forwarded as it came, and its credits are booked at the payment's time."""
     purchase = user.do("POST", "/billing/credits", json={"amount_cents": 900}).json()
     paid = payment_intent(purchase, 900, user.kilo_user_id)
@@ -88,14 +90,14 @@ def test_payment_is_forwarded_and_booked(town: Any, user: Any) -> None:
     assert booked["occurred_at"] == CREATED * 1000
 
 
-def test_payment_of_an_invoice_books_nothing(town: Any, user: Any, intent: Any) -> None:
+def test_payment_of_an_invoice_books_nothing(town: Town, user: Person, intent: Any) -> None:
     """The payment behind a pass's invoice buys no credits a second time."""
     other = intent | {"id": "pi_invoice", "latest_charge": "ch_invoice", "metadata": {}}
     town.desk.post("payment_intent.succeeded", other).raise_for_status()
     assert [event["type"] for event in town.events()] == ["stripe.payment_intent.succeeded"]
 
 
-def test_second_copy_changes_nothing(town: Any, user: Any) -> None:
+def test_second_copy_changes_nothing(town: Town, user: Person) -> None:
     """The same event twice is booked once and forwarded once, and both copies are answered alike."""
     purchase = user.do("POST", "/billing/credits", json={"amount_cents": 900}).json()
     event = event_of("payment_intent.succeeded", payment_intent(purchase, 900, user.kilo_user_id))
@@ -106,7 +108,7 @@ def test_second_copy_changes_nothing(town: Any, user: Any) -> None:
     assert kinds == ["billing.credit_purchased", "stripe.payment_intent.succeeded"]
 
 
-def test_copies_at_once_count_once(town: Any, user: Any) -> None:
+def test_copies_at_once_count_once(town: Town, user: Person) -> None:
     """Copies that arrive at the same instant are booked once and forwarded once."""
     purchase = user.do("POST", "/billing/credits", json={"amount_cents": 900}).json()
     event = event_of("payment_intent.succeeded", payment_intent(purchase, 900, user.kilo_user_id))
@@ -117,26 +119,26 @@ def test_copies_at_once_count_once(town: Any, user: Any) -> None:
     assert user.do("GET", "/account").json()["balance_microdollars"] == 9_000_000
 
 
-def test_same_payment_is_booked_once(town: Any, user: Any, intent: Any) -> None:
+def test_same_payment_is_booked_once(town: Town, user: Person, intent: Any) -> None:
     """A second event about a payment that is booked already books nothing."""
     town.desk.post("payment_intent.succeeded", intent).raise_for_status()
     assert town.events("billing.credit_purchased") == []
 
 
-def test_unknown_owner_is_left_out(town: Any) -> None:
+def test_unknown_owner_is_left_out(town: Town) -> None:
     """An event that we can join to nobody is forwarded without an owner, never with a guessed one."""
     event, arrived = sent(town, "charge.failed", failed_charge("cus_of_nobody", "stolen_card"))
     assert arrived["data"] == event
 
 
-def test_other_types_are_not_forwarded(town: Any, customer: str) -> None:
+def test_other_types_are_not_forwarded(town: Town, customer: str) -> None:
     """What the abuse service does not ask for stays here."""
     town.desk.post("charge.succeeded", failed_charge(customer, "none")).raise_for_status()
     assert town.events() == []
 
 
 @pytest.mark.parametrize("signature", ["", "t=1,v1=00", "nonsense", "t=x,v1=y"])
-def test_bad_signature_is_refused(town: Any, customer: str, signature: str) -> None:
+def test_bad_signature_is_refused(town: Town, customer: str, signature: str) -> None:
     """A body that Stripe did not sign is refused with 400 and changes nothing."""
     answer = town.http.post("/stripe/webhook", content=b"{}", headers={"stripe-signature": signature})
     assert answer.status_code == 400
@@ -144,7 +146,7 @@ def test_bad_signature_is_refused(town: Any, customer: str, signature: str) -> N
     assert town.events() == []
 
 
-def test_old_signature_is_refused(town: Any) -> None:
+def test_old_signature_is_refused(town: Town) -> None:
     """A webhook that was recorded long ago cannot be played again."""
     body = '{"id": "evt_1", "object": "event", "type": "charge.failed", "created": 1}'
     assert post_signed(town, body, timestamp=1_600_000_000).json()["error"]["code"] == "invalid_signature"
@@ -153,19 +155,19 @@ def test_old_signature_is_refused(town: Any) -> None:
 @pytest.mark.parametrize(
     "body", ["[]", "{}", "nonsense", '{"id": "evt_1", "type": "charge.failed", "created": "soon"}']
 )
-def test_signed_nonsense_is_refused(town: Any, body: str) -> None:
+def test_signed_nonsense_is_refused(town: Town, body: str) -> None:
     """A signed body that is no event is answered with 400, never with a fault of ours."""
     assert post_signed(town, body).status_code == 400
     assert town.events() == []
 
 
-def test_bytes_that_are_no_text_are_refused(town: Any) -> None:
+def test_bytes_that_are_no_text_are_refused(town: Town) -> None:
     """A body that is no UTF-8 is answered with 400."""
     answer = town.http.post("/stripe/webhook", content=b"\xff\xfe", headers={"stripe-signature": "t=1,v1=00"})
     assert answer.status_code == 400
 
 
-def post_signed(town: Any, body: str, timestamp: int | None = None) -> httpx.Response:
+def post_signed(town: Town, body: str, timestamp: int | None = None) -> httpx.Response:
     secret = town.running.stripe_webhook_secret
     signature = stripe.WebhookSignature.generate_signature_header(body, secret, timestamp)
     answer: httpx.Response = town.http.post("/stripe/webhook", content=body, headers={"stripe-signature": signature})

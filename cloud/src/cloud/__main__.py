@@ -17,7 +17,8 @@ def main() -> None:
     wish = parser.parse_args()
     # Uvicorn's own reading of forwarded headers is off: `cloud.network` trusts by the settings alone.
     app = create_app(build_cloud(Settings()))  # type: ignore[call-arg]  # the environment gives them
-    uvicorn.run(app, host=wish.host, port=wish.port, proxy_headers=False)
+    # No access log: the query of a link's address holds its token.
+    uvicorn.run(app, host=wish.host, port=wish.port, proxy_headers=False, access_log=False)
 
 
 if __name__ == "__main__":

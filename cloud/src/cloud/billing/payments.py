@@ -43,7 +43,10 @@ class StripePayments:
         self._client = stripe.StripeClient(api_key, base_addresses={"api": api_url} if api_url else {})
 
     def open_customer(self, user_id: str) -> str:
-        return self._client.v1.customers.create({"metadata": {"kilo_user_id": user_id}}).id
+        # Asked twice at once, Stripe opens one customer.
+        key = f"customer-of-{user_id}"
+        metadata = {"kilo_user_id": user_id}
+        return self._client.v1.customers.create({"metadata": metadata}, {"idempotency_key": key}).id
 
     def open_payment(self, user_id: str, customer_id: str, amount_cents: int) -> OpenPayment:
         intent = self._client.v1.payment_intents.create(

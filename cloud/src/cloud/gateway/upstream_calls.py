@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,8 @@ import httpx
 from cloud.gateway.chat import Chat
 from cloud.gateway.usage import Usage, read_usage
 from cloud.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 Account = Callable[[str, Usage], Awaitable[None]]
 """Takes the message id and what it used, once an answer."""
@@ -38,8 +41,9 @@ class Upstream:
         """Return the whole answer, accounted for."""
         response = await self._http.send(self._request(chat))
         answer = parse(response.content) if response.is_success else None
-        if answer is not None:
-            await account(message_id_of(answer), read_usage(answer) or Usage())
+        usage = read_usage(answer)
+        if answer is not None and usage is not None:
+            await account(message_id_of(answer), usage)
         return Answer(status=response.status_code, body=response.content)
 
     async def stream(self, chat: Chat, account: Account) -> Answer | AsyncIterator[bytes]:
@@ -70,22 +74,42 @@ async def pump(
     response: httpx.Response, lines: asyncio.Queue[bytes | None], account: Account, wants_usage: bool
 ) -> None:
     """Read the stream to its end, pass its lines on, and account for it before saying that it ended."""
-    message_id, usage, skips_blank = "", Usage(), False
+    reading = Reading(wants_usage=wants_usage)
     try:
         async for line in response.aiter_lines():
-            chunk = parse(line.removeprefix("data:").encode()) if line.startswith("data:") else None
-            if chunk is not None:
-                message_id = message_id or message_id_of(chunk)
-                usage = read_usage(chunk) or usage
-            # The usage chunk that only we asked for is ours, and so is the blank line that ends it.
-            is_ours = chunk is not None and chunk.get("choices") == [] and not wants_usage
-            if not is_ours and not (skips_blank and not line):
+            if reading.passes_on(line):
                 lines.put_nowait(line.encode() + b"\n")
-            skips_blank = is_ours
+    except httpx.HTTPError as error:
+        logger.warning("a stream broke off: %s", type(error).__name__)
     finally:
-        await response.aclose()
-        await account(message_id or made_up_id(), usage)
-        lines.put_nowait(None)
+        # What an answer used is unknown when the stream broke off before telling it; unknown is not zero.
+        try:
+            await response.aclose()
+            if reading.usage is not None:
+                await account(reading.message_id or made_up_id(), reading.usage)
+        finally:
+            lines.put_nowait(None)
+
+
+@dataclass(kw_only=True)
+class Reading:
+    """What a stream has told so far."""
+
+    wants_usage: bool
+    message_id: str = ""
+    usage: Usage | None = None
+    _skips_blank: bool = False
+
+    def passes_on(self, line: str) -> bool:
+        """Take the line in; say whether the reader gets it. The usage chunk that only we asked for is ours."""
+        chunk = parse(line.removeprefix("data:").encode()) if line.startswith("data:") else None
+        if chunk is not None:
+            self.message_id = self.message_id or message_id_of(chunk)
+            self.usage = read_usage(chunk) or self.usage
+        is_ours = chunk is not None and chunk.get("choices") == [] and not self.wants_usage
+        # The blank line that ends our chunk is ours too.
+        ends_ours, self._skips_blank = self._skips_blank and not line, is_ours
+        return not (is_ours or ends_ours)
 
 
 async def drain(lines: asyncio.Queue[bytes | None]) -> AsyncIterator[bytes]:

@@ -1,0 +1,55 @@
+"""A running cloud, the recording service that it reports to, and people who use it."""
+
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+import httpx
+
+from cloud.running import RunningCloud
+from cloud.story.person import Person
+from cloud.story.stripe_desk import StripeDesk
+from cloud.testing.sink import Sink, classification_of
+
+WAIT_SECONDS = 10
+numbers = count(1)
+
+
+@dataclass(kw_only=True)
+class Town:
+    """The cloud, the service that it reports to, and the one administrator."""
+
+    running: RunningCloud
+    sink: Sink
+    http: httpx.Client
+    admin: Person
+    desk: StripeDesk
+
+    def newcomer(self, **known: Any) -> Person:
+        """Return somebody whom the cloud has never seen."""
+        return Person(http=self.http, **({"email": f"person-{next(numbers)}@example.com"} | known))
+
+    def resident(self, **known: Any) -> Person:
+        """Return somebody who has just signed up."""
+        return self.newcomer(**known).come_in()
+
+    def settle(self) -> None:
+        """Wait until every report has arrived."""
+        self.admin.do("GET", "/admin/reports", params={"wait_seconds": WAIT_SECONDS})
+
+    def events(self, kind: str | None = None) -> list[dict[str, Any]]:
+        """Return the events that have arrived since the test began, all or of one type."""
+        self.settle()
+        return self.sink.events(kind)
+
+    def arrived(self, path: str) -> list[dict[str, Any]]:
+        """Return the bodies that have arrived at the path since the test began."""
+        self.settle()
+        return self.sink.bodies(path)
+
+    def forget(self) -> None:
+        """Begin anew, with a service that allows everything at once."""
+        self.settle()
+        self.sink.received.clear()
+        self.sink.classification = classification_of()
+        self.sink.status, self.sink.delay_seconds = 200, 0.0
