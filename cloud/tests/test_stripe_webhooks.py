@@ -7,6 +7,7 @@ import httpx
 import pytest
 import stripe
 
+from cloud.billing.owners import Owner, learn_owner
 from cloud.story.deeds import buy
 from cloud.story.person import Person
 from cloud.story.stripe_desk import (
@@ -129,6 +130,17 @@ def test_unknown_owner_is_left_out(town: Town) -> None:
     """An event that we can join to nobody is forwarded without an owner, never with a guessed one."""
     event, arrived = sent(town, "charge.failed", failed_charge("cus_of_nobody", "stolen_card"))
     assert arrived["data"] == event
+
+
+def test_organization_customer_names_both(town: Town, user: Person) -> None:
+    """An organization's customer names no person; the payment's own metadata does, and both are told."""
+    found = user.do("POST", "/organizations", json={"name": "works"}).json()["organization_id"]
+    with town.running.cloud.transaction() as work:
+        learn_owner(work, Owner(organization_id=found), [f"cus_{found}"])
+    purchase = {"payment_intent_id": f"pi_{found}", "stripe_customer_id": f"cus_{found}"}
+    paid = payment_intent(purchase, 900, user.kilo_user_id)
+    event, arrived = sent(town, "payment_intent.succeeded", paid)
+    assert arrived["data"] == event | {"kilo_user_id": user.kilo_user_id, "organization_id": found}
 
 
 def test_other_types_are_not_forwarded(town: Town, customer: str) -> None:

@@ -144,9 +144,9 @@ def abuse(cast: Cast) -> list[Step]:
     return [
         ("an account works like a machine", partial(chat_some, cast.blocked, "open/swift-1", 5)),
         ("an administrator blocks it", partial(block, cast.admin, cast.blocked, "resale of free access")),
-        ("the blocked one tries on", partial(look, cast.blocked)),
+        ("the blocked one tries on", partial(look, cast.blocked, "after the block")),
         ("a new account comes on the same device", partial(cast.same_device.come_in, "search")),
-        ("the new account chats", partial(look, cast.same_device)),
+        ("the new account chats", partial(look, cast.same_device, "as a new account")),
         ("an account drains the free tier", partial(drain, cast.drained)),
         ("an administrator blocks the wrong one", partial(block, cast.admin, cast.pardoned, "mistaken for another")),
         ("the block is lifted", partial(unblock, cast.admin, cast.pardoned)),
@@ -156,7 +156,7 @@ def abuse(cast: Cast) -> list[Step]:
 def last_looks(cast: Cast) -> list[Step]:
     """Each interesting account asks once more, now that everything is known."""
     shown = (cast.honest, cast.pardoned, cast.blocked, cast.same_device, cast.drained)
-    return [(f"{person.role} asks once more", partial(look, person)) for person in shown]
+    return [(f"{person.role} asks once more", partial(look, person, "at the end")) for person in shown]
 
 
 def chat_some(person: Person, model: str, times: int, organization_id: str | None = None) -> None:

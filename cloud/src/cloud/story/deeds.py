@@ -2,15 +2,19 @@
 
 from typing import Any
 
+import httpx
+
+from cloud.gateway.catalogue import CATALOGUE
 from cloud.story.person import Person
 from cloud.story.stripe_desk import StripeDesk, payment_intent, payment_method
 
 GRAND_FREE = "acme/grand-2:free"
+GRAND_UPSTREAM = CATALOGUE[GRAND_FREE].upstream_name
 DRAIN_MAX_TOKENS = 6_000
 """At 75 USD a million tokens one such answer costs 0.45 USD upstream, and its reader nothing."""
 DRAIN_MICRODOLLARS = 1_200_000
-DRAIN_MAX_REQUESTS = 40
-DRAIN_MAX_REFUSALS = 3
+DRAIN_MAX_HELD_BACK = 3
+MICRODOLLARS = 1_000_000
 
 
 def buy(buyer: Person, desk: StripeDesk, amount_cents: int) -> dict[str, Any]:
@@ -38,19 +42,22 @@ def join(member: Person, owner: Person, organization_id: str) -> None:
 
 
 def drain(person: Person) -> None:
-    """Use an expensive model for nothing until 1.20 USD are gone or the gateway has said no three times."""
-    asked = refused = 0
-    while person.spent_microdollars < DRAIN_MICRODOLLARS and asked < DRAIN_MAX_REQUESTS:
+    """Use an expensive model for nothing until 1.20 USD are gone, or until the gateway has held back three times."""
+    asked = held_back = 0
+    while person.spent_microdollars < DRAIN_MICRODOLLARS and held_back < DRAIN_MAX_HELD_BACK:
         response = person.chat(model=GRAND_FREE, max_tokens=DRAIN_MAX_TOKENS, prompt="Write the whole book.")
-        asked, refused = asked + 1, refused + (not response.is_success)
-        if refused == DRAIN_MAX_REFUSALS:
-            break
-    spent_usd = person.spent_microdollars / 1_000_000
+        asked, held_back = asked + 1, held_back + is_held_back(response)
+    spent_usd = person.spent_microdollars / MICRODOLLARS
     person.deeds.append(f"spent {spent_usd:.2f} USD on free models in {asked} requests, paid nothing")
 
 
-def look(person: Person) -> None:
+def is_held_back(response: httpx.Response) -> bool:
+    """Say whether the gateway refused, or let a cheaper model answer."""
+    return not response.is_success or response.json()["model"] != GRAND_UPSTREAM
+
+
+def look(person: Person, when: str) -> None:
     """Ask the gateway once more and note what it said."""
     response = person.chat(prompt="One more question.")
-    said = "answered" if response.is_success else f"refused: {response.json()['error']['code']}"
-    person.deeds.append(f"asked the gateway at the end: {said}")
+    said = "answered" if response.is_success else f"refused ({response.json()['error']['code']})"
+    person.deeds.append(f"asked the gateway {when}: {said}")

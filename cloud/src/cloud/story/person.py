@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
-from cloud.gateway.catalogue import find_model
+from cloud.gateway.catalogue import CATALOGUE
 from cloud.gateway.usage import read_usage
 
 FREE_MODEL = "open/swift-1"
@@ -88,6 +88,12 @@ class Person:
         body = {"model": model, "messages": messages, "max_tokens": max_tokens} | more
         response = self.send("POST", "/v1/chat/completions", json=body, headers=headers)
         if response.is_success and not body.get("stream"):
-            usage, used = read_usage(response.json()), find_model(model)
-            self.spent_microdollars += usage.cost_microdollars(used) if usage and used else 0
+            self.spent_microdollars += cost_microdollars(response.json())
         return response
+
+
+def cost_microdollars(answer: dict[str, Any]) -> int:
+    """Return what the answer cost at the provider, by the model that answered, which may not be the one asked."""
+    usage = read_usage(answer)
+    served = (model for model in CATALOGUE.values() if model.upstream_name == answer["model"])
+    return usage.cost_microdollars(next(served)) if usage else 0
