@@ -36,10 +36,11 @@ ROOMS: dict[str, frozenset[str]] = {
     "intake": frozenset({"events", "enrichment"}),
     "replay": frozenset({"decisions", "policy", "features", "identities", "events", "intake"}),
     "storage": INNER,  # it implements the protocols that stand beside their consumers
-    "console_api": INNER,
-    "api": INNER | {"console_api"},
-    "cli": INNER | {"api", "console_api", "wiring"},
-    "wiring": INNER | {"storage", "api", "console_api"},
+    "flow": INNER,  # the life of an event, step by step: the only module that knows the order of the rooms
+    "console_api": INNER | {"flow"},
+    "api": INNER | {"flow", "console_api"},
+    "cli": INNER | {"flow", "api", "console_api", "wiring"},
+    "wiring": INNER | {"flow", "storage", "api", "console_api"},
     "testing": INNER | {"storage", "api", "console_api", "wiring"},
     "__main__": frozenset({"cli"}),
     "": frozenset(),  # abuse_service/__init__.py

@@ -1,0 +1,1 @@
+"""HTTP: authenticate, decode to a contract type, answer. No judgement, no SQL."""

@@ -1,0 +1,128 @@
+"""The ASGI application."""
+
+import re
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+
+from abuse_client.contract import ContractError, MalformedJson
+from abuse_service.api import routes
+from abuse_service.api.doors import Doors, Sender
+from abuse_service.api.http import (
+    Answer,
+    BodyBudget,
+    Receive,
+    Scope,
+    Send,
+    announced_size,
+    error_answer,
+    is_large,
+    read_body,
+    send_answer,
+)
+from abuse_service.console_api.routes import CONSOLE_BYTES, answer_console
+from abuse_service.errors import BadRequest, MethodNotAllowed, NotFound, ServiceError, Unprocessable
+from abuse_service.flow import Flow
+from abuse_service.settings import Settings
+from abuse_service.telemetry import log
+from abuse_service.wiring import Service
+
+Post = Callable[[Flow, Sender, bytes], Awaitable[Answer]]
+Get = Callable[[Flow], Answer]
+
+_POSTS: dict[str, tuple[Post, int]] = {
+    "/api/classify": (routes.post_classify, routes.CLASSIFY_BYTES),
+    "/api/usage/cost": (routes.post_cost, routes.OTHER_BYTES),
+    "/api/auth-event": (routes.post_auth, routes.OTHER_BYTES),
+    "/api/events": (routes.post_events, routes.OTHER_BYTES),
+    "/api/noop": (routes.post_noop, routes.OTHER_BYTES),
+}
+_GETS: dict[str, Get] = {
+    "/healthz": routes.get_health,
+    "/readyz": routes.get_ready,
+    "/openapi.json": routes.get_openapi,
+    "/metrics": routes.get_metrics,
+}
+_CONSOLE = "/api/console/"
+_SLASHES = re.compile("//+")
+
+
+class Application:
+    """The service over HTTP."""
+
+    def __init__(self, service: Service, settings: Settings) -> None:
+        self._service = service
+        self._flow = service.flow
+        self._doors = Doors(settings)
+        self._budget = BodyBudget(settings.body_bytes)
+        self._read_seconds = settings.read_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request. Whatever happens, the answer is JSON and never a stack trace."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+            return
+        if scope["type"] != "http":
+            return
+        # Clients join URL and path by plain concatenation: "//api/…" is "/api/…".
+        path = _SLASHES.sub("/", scope["path"])
+        try:
+            answer = await self._answer(path, scope, receive)
+        except ContractError as error:
+            kind = BadRequest if isinstance(error, MalformedJson) else Unprocessable
+            answer = error_answer(kind(str(error), path=error.path or None))
+        except ServiceError as error:
+            answer = error_answer(error)
+        except Exception:
+            log.exception("a request failed", route=path if path in _POSTS else "other")
+            answer = error_answer(ServiceError("the service failed; its log tells more"))
+        self._flow.metrics.requests.labels(route=_label(path), status=answer.status).inc()
+        await send_answer(send, answer)
+
+    async def _answer(self, path: str, scope: Scope, receive: Receive) -> Answer:
+        method = scope["method"]
+        if path in _GETS:
+            if method not in ("GET", "HEAD"):
+                raise MethodNotAllowed
+            if path == "/metrics":
+                self._doors.admit(scope).require("read")
+            return _GETS[path](self._flow)
+        if path in _POSTS:
+            if method != "POST":
+                raise MethodNotAllowed
+            post, most_bytes = _POSTS[path]
+            return await self._post(post, most_bytes, scope, receive)
+        if path.startswith(_CONSOLE):
+            sender = self._doors.admit(scope)
+            body = await read_body(receive, CONSOLE_BYTES, self._read_seconds) if method == "POST" else b""
+            query = scope["query_string"].decode("latin-1")
+            place = path.removeprefix(_CONSOLE)
+            return Answer(await answer_console(self._service, sender, method, place, query, body))
+        raise NotFound("no such route")
+
+    async def _post(self, post: Post, most_bytes: int, scope: Scope, receive: Receive) -> Answer:
+        sender = self._doors.admit(scope)
+        size = announced_size(scope, most_bytes)
+        if not is_large(size):
+            return await post(self._flow, sender, await read_body(receive, most_bytes, self._read_seconds))
+        async with AsyncExitStack() as held:
+            await held.enter_async_context(self._budget.hold(size))
+            return await post(self._flow, sender, await read_body(receive, most_bytes, self._read_seconds))
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await self._service.start()
+                if self._doors.is_open:
+                    log.warning("no service token is set: open to this machine, with every scope")
+                await send({"type": "lifespan.startup.complete"})
+            elif message["type"] == "lifespan.shutdown":
+                await self._service.stop()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+
+def _label(path: str) -> str:
+    if path in _POSTS or path in _GETS:
+        return path
+    return "console" if path.startswith(_CONSOLE) else "other"

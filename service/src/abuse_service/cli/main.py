@@ -1,0 +1,205 @@
+"""``abuse-service``: serve, and the verbs that ask and mend."""
+
+import json
+import time
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import typer
+from pydantic import ValidationError
+from rich.table import Table
+
+from abuse_service.cli import show
+from abuse_service.cli.desk import Desk
+from abuse_service.errors import RefusedToStart, ServiceError
+from abuse_service.settings import Settings
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="The abuse-detection service."
+)
+rejected_app = typer.Typer(no_args_is_help=True, help="Events that could not be taken: list them, drive them again.")
+config_app = typer.Typer(no_args_is_help=True, help="The settings.")
+enforcement_app = typer.Typer(no_args_is_help=True, help="The one switch that turns all enforcement off or on.")
+app.add_typer(rejected_app, name="rejected")
+app.add_typer(config_app, name="config")
+app.add_typer(enforcement_app, name="enforcement")
+
+Data = Annotated[Path | None, typer.Option(help="Data directory. Setting ABUSE_DATA.")]
+Url = Annotated[str | None, typer.Option(help="Address of the service; without it, the directory's owner is asked.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+def main() -> None:
+    """Run the command line. An error is one line on standard error and status 1."""
+    try:
+        app()
+    except ServiceError as error:
+        place = f" ({error.path})" if error.path else ""
+        typer.echo(f"abuse-service: {error.message}{place}", err=True)
+        raise SystemExit(1) from None
+
+
+def read_settings(**given: Any) -> Settings:
+    """The settings from options and environment, options first. Raises `RefusedToStart` naming the setting."""
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise RefusedToStart(f"setting {place}: {first['msg'].lower()}", path=place) from None
+    except ValueError as error:
+        # pydantic-settings: a list that is no JSON. The text of the error may hold a secret.
+        raise RefusedToStart(f"a setting is no JSON: {type(error).__name__}; ABUSE_TOKENS is a JSON list") from None
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on. Setting ABUSE_HOST.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port, 0 for a free one. Setting ABUSE_PORT.")] = None,
+    data: Data = None,
+    policy: Annotated[Path | None, typer.Option(help="Policy file. Setting ABUSE_POLICY.")] = None,
+) -> None:
+    """Run the service."""
+    from abuse_service.cli.server import serve as run
+
+    run(read_settings(host=host, port=port, data=data, policy=policy))
+
+
+@app.command()
+def identity(key: str, data: Data = None, url: Url = None, as_json: AsJson = False) -> None:
+    """Show the record of an identity: user:ID, fingerprint:HASH, or a bare user id."""
+    view = _desk(data, url).get(f"identities/{quote(key, safe='')}")
+    show.show_json(view) if as_json else show.show_identity(view)
+
+
+@app.command()
+def explain(request_id: int, data: Data = None, url: Url = None, as_json: AsJson = False) -> None:
+    """Show a decision with its reasons and every value that it read."""
+    view = _desk(data, url).get(f"decisions/{request_id}")
+    show.show_json(view) if as_json else show.show_decision(view)
+
+
+@app.command()
+def tail(
+    data: Data = None,
+    url: Url = None,
+    as_json: AsJson = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=1, max=1000, help="Newest events to begin with.")] = 20,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
+) -> None:
+    """Show the newest events of the log."""
+    desk = _desk(data, url)
+    events = desk.get(f"events?after={-lines}&limit={lines}")["events"]
+    after = 0
+    while True:
+        if as_json:
+            for event in events:
+                show.show_json(event)
+        else:
+            show.show_events(events)
+        if not follow:
+            return
+        after = events[-1]["position"] if events else after
+        time.sleep(0.5)
+        events = desk.get(f"events?after={after}&limit=1000")["events"]
+
+
+@app.command()
+def check(data: Data = None, policy: Annotated[Path | None, typer.Option(help="Policy file.")] = None) -> None:
+    """Check settings, policy (types, laws and cases) and data directory without starting."""
+    from abuse_service.policy.policy import load_policy
+
+    settings = read_settings(data=data, policy=policy)
+    settings.require_doors()
+    show.out.print("settings  ok")
+    checked = load_policy(settings.policy)
+    cases = sum(len(rule.text.cases) for rule in checked.rules)
+    show.out.print(
+        f"policy    ok  version {checked.version}: {len(checked.catalog.features)} features, "
+        f"{len(checked.rules)} rules, {cases} cases"
+    )
+    if settings.data.exists():
+        events = Desk(settings, None).get("events?after=-1&limit=1")["events"]
+        show.out.print(f"data      ok  log at position {events[-1]['position'] if events else 0}")
+    else:
+        show.out.print(f"data      ok  {settings.data} will be made")
+
+
+@rejected_app.command("list")
+def rejected_list(
+    data: Data = None, url: Url = None, as_json: AsJson = False, limit: Annotated[int, typer.Option(min=1)] = 100
+) -> None:
+    """List the events in quarantine with their reasons, oldest first."""
+    rows = _desk(data, url).get(f"rejected?limit={limit}")["rejected"]
+    show.show_json(rows) if as_json else show.show_rejected(rows)
+
+
+@rejected_app.command("retry")
+def rejected_retry(
+    rejected_id: int,
+    body: Annotated[Path | None, typer.Option(help="File with the mended event, JSON.")] = None,
+    data: Data = None,
+    url: Url = None,
+) -> None:
+    """Drive a rejected event through intake again, mended or as it was."""
+    mended = body.read_bytes() if body else b""
+    answer = _desk(data, url).post(f"rejected/{rejected_id}/retry", mended)
+    if answer["rejected"]:
+        first = answer["rejected"][0]
+        raise ServiceError(f"rejected again: {first['message']}", path=first["path"])
+    show.out.print(f"accepted {answer['accepted']}, duplicates {answer['duplicates']}")
+
+
+@enforcement_app.command("off")
+def enforcement_off(reason: Annotated[str, typer.Option(help="Why.")], data: Data = None, url: Url = None) -> None:
+    """Turn all enforcement off: every verdict is ALLOW, decisions say what they would have been."""
+    _switch(False, reason, data, url)
+
+
+@enforcement_app.command("on")
+def enforcement_on(reason: Annotated[str, typer.Option(help="Why.")], data: Data = None, url: Url = None) -> None:
+    """Turn enforcement on again."""
+    _switch(True, reason, data, url)
+
+
+@config_app.command("show")
+def config_show(as_json: AsJson = False) -> None:
+    """Show each setting, its value and where it came from; secrets hidden."""
+    settings = read_settings()
+    rows = [
+        {
+            "setting": f"ABUSE_{name.upper()}",
+            "value": _plain(getattr(settings, name)),
+            "from": "environment" if name in settings.model_fields_set else "default",
+            "meaning": field.description,
+        }
+        for name, field in Settings.model_fields.items()
+    ]
+    if as_json:
+        show.show_json(rows)
+        return
+    table = Table("setting", "value", "from", "meaning")
+    for row in rows:
+        table.add_row(*(str(value) for value in row.values()))
+    show.out.print(table)
+
+
+def _plain(value: Any) -> Any:
+    """A setting's value as JSON, secrets hidden."""
+    if isinstance(value, tuple):
+        return [
+            {"id": token.id, "secret": "hidden", "source": token.source, "scopes": sorted(token.scopes)}
+            for token in value
+        ]
+    return value if isinstance(value, bool | int | float | None) else str(value)
+
+
+def _desk(data: Path | None, url: str | None) -> Desk:
+    return Desk(read_settings(data=data), url)
+
+
+def _switch(is_enforced: bool, reason: str, data: Path | None, url: str | None) -> None:
+    body = json.dumps({"is_enforced": is_enforced, "reason": reason}).encode()
+    answer = _desk(data, url).post("enforcement", body)
+    show.out.print(f"enforcement is {'on' if answer['is_enforced'] else 'off'}")

@@ -1,0 +1,92 @@
+"""Answers as text for people."""
+
+import json
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+out = Console(soft_wrap=True)
+
+VERDICT_STYLES = {"ALLOW": "green", "CHALLENGE": "yellow", "SOFT_BLOCK": "dark_orange", "HARD_BLOCK": "bold red"}
+
+
+def show_json(answer: Any) -> None:
+    """The whole answer, for programs."""
+    print(json.dumps(answer, ensure_ascii=False))
+
+
+def show_identity(view: dict[str, Any]) -> None:
+    """An identity's page: who, trusted or not, and the record."""
+    record = view["record"]
+    decisions = view["decisions"]
+    out.print(f"[bold]{escape(view['identity_key'])}[/]  {_verdict(decisions[0]['verdict'] if decisions else None)}")
+    out.print(f"seen {view['first_seen_at']} to {view['last_seen_at']}")
+    for title, section in record.items():
+        if section not in (None, {}, [], False, 0):
+            out.print(f"[bold cyan]{title}[/]  {escape(_compact(section))}")
+    out.print(f"[bold cyan]features[/]  {escape(_compact(view['features']))}")
+    for link in view["links"]:
+        kind = "strong" if link["is_strong"] else "weak"
+        out.print(f"[dim]link[/] {link['kind']} {link['entity'][:14]} ({kind}) since {link['first_seen_at']}")
+    table = Table("request_id", "decided at", "verdict", "action", "signals", title="decisions", title_justify="left")
+    for line in decisions:
+        signals = ", ".join(line["signals"])
+        table.add_row(
+            str(line["request_id"]), line["decided_at"], _verdict(line["verdict"]), line["action"] or "-", signals
+        )
+    if decisions:
+        out.print(table)
+        out.print(f"why: abuse-service explain {decisions[0]['request_id']}")
+
+
+def show_decision(view: dict[str, Any]) -> None:
+    """A decision: the verdict, the reasons in sentences, each rule with the values it read."""
+    out.print(
+        f"[bold]{escape(view['identity_key'])}[/]  {_verdict(view['verdict'])}  "
+        f"risk {view['risk_score']:.2f}  at {view['decided_at']}"
+    )
+    out.print(f"request {view['request_id']}, policy {view['policy_version']}, log position {view['position']}")
+    if view.get("would_be"):
+        out.print(f"[yellow]not enforced[/]: the rules said {view['would_be']}")
+    for reason in view["reasons"]:
+        out.print(f"  • {escape(reason)}")
+    for rule in view.get("rules", ()):
+        state = rule["state"]
+        style = {"fired": "bold", "shadow": "dim", "abstained": "yellow"}[state]
+        out.print(f"[{style}]{state}[/] {rule['rule_id']} → {rule['signal']} (weight {rule['weight']})")
+        out.print(f"    {escape(_compact(rule.get('values', {})))}")
+    if view.get("cluster"):
+        out.print(f"linked accounts counted: {len(view['cluster'])}")
+
+
+def show_events(events: list[dict[str, Any]]) -> None:
+    """Events, one a line. Bodies are left out: they are personal; ``--json`` shows them."""
+    for event in events:
+        out.print(
+            f"{event['position']:>8}  {event['occurred_at']}  {escape(event['type'][:48]):<42}"
+            f"{escape(event['identity_key'] or 'waits for its owner')}"
+        )
+
+
+def show_rejected(rows: list[dict[str, Any]]) -> None:
+    """Rejected events with their reasons."""
+    if not rows:
+        out.print("nothing is in quarantine")
+        return
+    table = Table("id", "received at", "source", "path", "message")
+    for row in rows:
+        table.add_row(str(row["rejected_id"]), row["received_at"], row["source"], row["path"], escape(row["message"]))
+    out.print(table)
+    out.print("mend and drive again: abuse-service rejected retry ID --body FILE")
+
+
+def _verdict(verdict: str | None) -> str:
+    return f"[{VERDICT_STYLES[verdict]}]{verdict}[/]" if verdict else "[dim]no decision yet[/]"
+
+
+def _compact(section: Any) -> str:
+    if isinstance(section, dict):
+        return "  ".join(f"{name}={_compact(value)}" for name, value in section.items() if value not in (None, {}, []))
+    return json.dumps(section, ensure_ascii=False) if isinstance(section, list) else str(section)

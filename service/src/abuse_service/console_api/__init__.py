@@ -1,0 +1,1 @@
+"""JSON for the console and for operators' verbs."""

@@ -1,0 +1,140 @@
+"""Routes below ``/api/console/``."""
+
+from typing import Any, Protocol
+from urllib.parse import parse_qs, unquote
+
+import msgspec
+
+from abuse_service.console_api.views import decision_view, event_view, identity_view, rejected_view
+from abuse_service.errors import BadRequest, NotFound
+from abuse_service.events.entity import EntityNamer
+from abuse_service.flow import Flow
+
+CONSOLE_BYTES = 16 * 2**20
+_MOST_ROWS = 1000
+_encode = msgspec.json.Encoder().encode
+
+
+class Desk(Protocol):
+    """What these routes need of a service."""
+
+    flow: Flow
+    namer: EntityNamer
+
+
+class Console:
+    """Answers the questions of operators and analysts, over HTTP or in the same process."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._flow = desk.flow
+        self._namer = desk.namer
+
+    def identity(self, key: str) -> dict[str, Any]:
+        """The record behind an identity key; a bare user id works too. Raises `NotFound`."""
+        projection = self._flow.projection
+        for candidate in (key, f"user:{key}"):
+            state = projection.identity(self._namer.identity(candidate))
+            if state is not None:
+                return identity_view(state, projection.catalog, self._flow.now_ms())
+        raise NotFound("no identity has this key; keys look like user:… or fingerprint:…")
+
+    def decision(self, request_id: int) -> dict[str, Any]:
+        """The decision with a request id. Raises `NotFound`."""
+        stored = self._flow.event_log.find_request(request_id)
+        if stored is None:
+            raise NotFound("no decision has this request id")
+        return decision_view(stored.event)
+
+    def events(self, after: int, limit: int) -> list[dict[str, Any]]:
+        """Events behind a position, in order. A negative one counts from the end."""
+        first = max(0, self._flow.event_log.last_position + after) if after < 0 else after
+        return [event_view(stored) for stored in self._flow.event_log.read(first, min(limit, _MOST_ROWS))]
+
+    def rejected(self, limit: int) -> list[dict[str, Any]]:
+        """The events in quarantine, oldest first."""
+        return [rejected_view(entry) for entry in self._flow.quarantine.list_rejected(min(limit, _MOST_ROWS))]
+
+    def policy(self) -> dict[str, Any]:
+        """The policy in force."""
+        policy = self._flow.judge.policy
+        return {
+            "version": policy.version,
+            "title": policy.document.title,
+            "is_enforced": self._flow.is_enforced,
+            "features": {name: msgspec.to_builtins(said) for name, said in policy.document.features.items()},
+            "rules": [msgspec.to_builtins(rule) for rule in policy.document.rules],
+            "thresholds": policy.document.thresholds,
+        }
+
+
+class Visitor(Protocol):
+    """Who asks."""
+
+    @property
+    def source(self) -> str:
+        """His name."""
+        ...
+
+    def require(self, scope: str) -> None:
+        """Raises `Forbidden` unless he has the scope."""
+        ...
+
+
+async def answer_console(desk: Desk, visitor: Visitor, method: str, path: str, query: str, body: bytes) -> bytes:
+    """The JSON that answers one request below ``/api/console/``."""
+    visitor.require("admin" if method == "POST" else "read")
+    console = Console(desk)
+    asked = {name: values[0] for name, values in parse_qs(query).items()}
+    head, _, rest = path.partition("/")
+    name = unquote(rest)
+    if method == "POST":
+        return _encode(await _change(desk, visitor, head, name, body))
+    if method != "GET":
+        raise NotFound("no such route")
+    return _encode(_look_up(console, head, name, asked))
+
+
+def _look_up(console: Console, head: str, name: str, asked: dict[str, str]) -> Any:
+    if head == "identities" and name:
+        return console.identity(name)
+    if head == "decisions" and name:
+        return console.decision(_integer(name, "request_id"))
+    if head == "events":
+        return {"events": console.events(_integer(asked.get("after", "0"), "after"), _limit(asked))}
+    if head == "rejected":
+        return {"rejected": console.rejected(_limit(asked))}
+    if head == "policy":
+        return console.policy()
+    raise NotFound("no such route")
+
+
+async def _change(desk: Desk, visitor: Visitor, head: str, name: str, body: bytes) -> Any:
+    if head == "rejected" and name.endswith("/retry"):
+        rejected_id = _integer(name.removesuffix("/retry"), "rejected_id")
+        return await desk.flow.retry_rejected(rejected_id, body or None)
+    if head == "enforcement":
+        try:
+            said = msgspec.json.decode(body, type=EnforcementChange)
+        except msgspec.MsgspecError as error:
+            raise BadRequest(f"expected is_enforced and reason: {error}") from None
+        await desk.flow.switch_enforcement(said.is_enforced, said.reason, visitor.source)
+        return {"is_enforced": desk.flow.is_enforced}
+    raise NotFound("no such route")
+
+
+class EnforcementChange(msgspec.Struct, frozen=True):
+    """The switch that turns all enforcement off or on, with the reason why."""
+
+    is_enforced: bool
+    reason: str
+
+
+def _limit(asked: dict[str, str]) -> int:
+    return max(1, _integer(asked.get("limit", "100"), "limit"))
+
+
+def _integer(text: str, name: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise BadRequest("expected a whole number", path=name) from None

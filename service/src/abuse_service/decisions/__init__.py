@@ -1,0 +1,1 @@
+"""Decide, record, explain: the one room that tells the whole story."""

@@ -1,0 +1,78 @@
+"""Decisions as clients read them."""
+
+from typing import Any
+
+from abuse_client.contract import (
+    ActionMetadata,
+    AuthEventAnswer,
+    Classification,
+    ClassifyContext,
+    RulesEngine,
+    Verdict,
+)
+from abuse_service.decisions.decision import Decision, RuleOutcome, RuleState
+
+
+def classification(decision: Decision) -> Classification:
+    """The answer of ``/api/classify``, to the last field."""
+    fired = [outcome for outcome in decision.rules if outcome.state is RuleState.FIRED]
+    return Classification(
+        verdict=decision.verdict,
+        risk_score=decision.risk_score,
+        signals=list(decision.signals),
+        action_metadata=ActionMetadata(
+            challenge_type=decision.challenge_type,
+            model_override=decision.model_override,
+            retry_after_seconds=decision.retry_after_seconds,
+        ),
+        context=ClassifyContext(
+            identity_key=decision.identity_key,
+            current_spend_1h=decision.current_spend_1h,
+            is_new_user=decision.is_new_user,
+            requests_per_second=decision.requests_per_second,
+        ),
+        request_id=decision.request_id,
+        rules_engine=RulesEngine(
+            matches=[_match(outcome) for outcome in fired],
+            sus_score=decision.risk_score,
+            resolved_action=decision.action,
+            matched_abuse_rule_ids=[outcome.rule_id for outcome in fired],
+        ),
+    )
+
+
+def failed_classification(identity_key: str) -> Classification:
+    """The answer when classifying failed inside the service: ALLOW, id 0, and no ``rules_engine``."""
+    return Classification(
+        verdict=Verdict.ALLOW,
+        risk_score=0.0,
+        signals=[],
+        action_metadata=ActionMetadata(),
+        context=ClassifyContext(
+            identity_key=identity_key, current_spend_1h=0.0, is_new_user=False, requests_per_second=0.0
+        ),
+        request_id=0,
+    )
+
+
+def auth_answer(decision: Decision) -> AuthEventAnswer:
+    """The answer of ``/api/auth-event``."""
+    return AuthEventAnswer(
+        success=True,
+        identity_key=decision.identity_key,
+        verdict=decision.verdict,
+        signals=list(decision.signals),
+        risk_score=decision.risk_score,
+        request_id=decision.request_id or None,
+    )
+
+
+def _match(outcome: RuleOutcome) -> dict[str, Any]:
+    return {
+        "rule_id": outcome.rule_id,
+        "title": outcome.title,
+        "signal": outcome.signal,
+        "reason": outcome.reason,
+        "weight": outcome.weight,
+        "action": outcome.action,
+    }

@@ -1,0 +1,60 @@
+"""Whom strong links reach, at the moment of the decision (decision 5)."""
+
+import msgspec
+
+from abuse_service.events.entity import EntityKey
+from abuse_service.features.projection import Projection
+from abuse_service.identities.facts import is_blocked, is_paying
+from abuse_service.identities.state import IdentityState
+
+MOST_MEMBERS = 256
+
+
+class Cluster(msgspec.Struct, frozen=True):
+    """The identity with those that two strong hops reach; ``blocked`` counts the blocked ones one hop away."""
+
+    members: tuple[EntityKey, ...]
+    blocked: int
+    unpaid_microdollars: int
+    device_users: int
+    card_users: int
+
+
+def find_cluster(projection: Projection, entity: EntityKey, state: IdentityState) -> Cluster:
+    """The cluster around an identity, itself first, `MOST_MEMBERS` at most."""
+    found: dict[EntityKey, IdentityState] = {entity: state}
+    near = _neighbours(projection, state, found)
+    found.update(near)
+    for neighbour in near.values():
+        found.update(_neighbours(projection, neighbour, found))
+    unpaid = [member.record.spend.cost_microdollars for member in found.values() if not is_paying(member.record)]
+    return Cluster(
+        members=tuple(found),
+        blocked=sum(is_blocked(neighbour.record) for neighbour in near.values()),
+        unpaid_microdollars=sum(unpaid),
+        device_users=_most_users(projection, state, b"d"),
+        card_users=_most_users(projection, state, b"c"),
+    )
+
+
+def _neighbours(
+    projection: Projection, state: IdentityState, known: dict[EntityKey, IdentityState]
+) -> dict[EntityKey, IdentityState]:
+    reached: dict[EntityKey, IdentityState] = {}
+    for key in state.strong:
+        entity = projection.entity(key)
+        if entity is None or len(entity.members) < 2:
+            continue
+        for member in entity.members:
+            if len(known) + len(reached) >= MOST_MEMBERS:
+                return reached
+            if member not in known and member not in reached:
+                neighbour = projection.identity(member)
+                if neighbour is not None:
+                    reached[member] = neighbour
+    return reached
+
+
+def _most_users(projection: Projection, state: IdentityState, letter: bytes) -> int:
+    entities = (projection.entity(key) for key in state.strong if key[:1] == letter)
+    return max((len(entity.members) for entity in entities if entity is not None), default=0)

@@ -1,0 +1,65 @@
+"""The recorded outcome, with inputs and reasons. API, console and CLI show this one object (decision 11)."""
+
+import enum
+from typing import Any
+
+import msgspec
+
+from abuse_client.contract import ChallengeType, ResolvedAction, Verdict
+
+
+class RuleState(enum.StrEnum):
+    """What became of a rule in one decision. Rules that stayed silent are not listed."""
+
+    FIRED = "fired"
+    SHADOW = "shadow"
+    ABSTAINED = "abstained"
+
+
+class RuleOutcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One rule that fired, fired in shadow, or abstained because a value it reads is unknown."""
+
+    rule_id: str
+    state: RuleState
+    title: str
+    signal: str
+    reason: str
+    weight: float
+    verdict: Verdict = Verdict.ALLOW
+    action: ResolvedAction | None = None
+    values: dict[str, Any] = {}
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What was decided of one identity at one instant, and why.
+
+    ``position`` is the newest position of the log that the decision had seen. ``reasons`` are sentences, the weightiest
+    first, never empty. ``cluster`` names the linked identities that were counted. Without ``is_enforced`` the verdict
+    is ALLOW and ``would_be`` is what the rules said.
+    """
+
+    request_id: int
+    decided_at_ms: int
+    identity_key: str
+    policy_version: str
+    position: int
+    verdict: Verdict
+    risk_score: float
+    reasons: tuple[str, ...]
+    signals: tuple[str, ...] = ()
+    action: ResolvedAction | None = None
+    challenge_type: ChallengeType | None = None
+    model_override: str | None = None
+    retry_after_seconds: int | None = None
+    rules: tuple[RuleOutcome, ...] = ()
+    values: dict[str, Any] = {}
+    cluster: tuple[str, ...] = ()
+    is_enforced: bool = True
+    would_be: Verdict | None = None
+    current_spend_1h: float = 0.0
+    is_new_user: bool = False
+    requests_per_second: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.reasons:
+            raise ValueError("a decision without a reason can't be built")

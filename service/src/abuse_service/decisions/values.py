@@ -1,0 +1,77 @@
+"""The facts that rules read, from the states as they stand. Only those are computed that some rule reads."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from abuse_client.contract import ClassifyPayload
+from abuse_service.decisions.cluster import Cluster
+from abuse_service.events.entity import EntityKey
+from abuse_service.events.event import Facts
+from abuse_service.identities import facts as said
+from abuse_service.identities.merge import newest
+from abuse_service.identities.state import IdentityState
+
+_DAY_MS = 86_400_000
+
+
+class Situation(msgspec.Struct, frozen=True):
+    """What a decision is made from: who, when, what is asked."""
+
+    entity: EntityKey
+    state: IdentityState
+    cluster: Cluster
+    at_ms: int
+    request: ClassifyPayload
+    facts: Facts
+    is_trusted: bool
+
+
+def _profile(situation: Situation, name: str) -> Any:
+    return newest(situation.state.record.profile, name)
+
+
+def _age_days(situation: Situation) -> float:
+    created_at_ms = said.created_at_ms(situation.state.record) or situation.state.first_seen_ms
+    return max(0.0, (situation.at_ms - created_at_ms) / _DAY_MS)
+
+
+def _is_forged(situation: Situation) -> bool:
+    # Not checked is null and not false: only a check that said no counts.
+    return _profile(situation, "stytch_is_authentic_device") is False
+
+
+READERS: dict[str, Callable[[Situation], Any]] = {
+    "identity.is_anonymous": lambda s: s.state.key.startswith("fingerprint:"),
+    "identity.is_blocked": lambda s: said.is_blocked(s.state.record),
+    "identity.is_deleted": lambda s: s.state.record.deleted is not None,
+    "identity.was_unblocked": lambda s: said.was_unblocked(s.state.record),
+    "identity.is_trusted": lambda s: s.is_trusted,
+    "identity.is_paying": lambda s: said.is_paying(s.state.record),
+    "identity.has_sso": lambda s: said.has_sso(s.state.record),
+    "identity.age_days": _age_days,
+    "identity.auth_providers": lambda s: len(_profile(s, "auth_providers") or ()),
+    "identity.mailbox_digits": lambda s: s.state.mailbox_digits,
+    "identity.is_disposable_email": lambda s: s.state.is_disposable_email,
+    "identity.spent_microdollars": lambda s: s.state.record.spend.cost_microdollars,
+    "identity.paid_microdollars": lambda s: s.state.record.credits.paid_microdollars,
+    "identity.disputes": lambda s: len(s.state.record.stripe.disputes),
+    "identity.fraud_warnings": lambda s: len(s.state.record.stripe.warnings),
+    "identity.declined_charges": lambda s: said.declined_charges(s.state.record),
+    "device.action": lambda s: str(_profile(s, "stytch_verdict_action") or "").upper(),
+    "device.is_forged": _is_forged,
+    "device.users": lambda s: s.cluster.device_users,
+    "card.users": lambda s: s.cluster.card_users,
+    "cluster.size": lambda s: len(s.cluster.members),
+    "cluster.blocked": lambda s: s.cluster.blocked,
+    "cluster.unpaid_microdollars": lambda s: s.cluster.unpaid_microdollars,
+    "request.model": lambda s: (s.request.requested_model or s.request.model or "").lower(),
+    "request.max_tokens": lambda s: s.request.max_tokens or 0,
+    "request.has_tools": lambda s: s.request.has_tools is True,
+    "request.has_editor": lambda s: bool(s.request.editor_name),
+    "request.is_byok": lambda s: s.request.is_byok is True or s.request.is_user_byok is True,
+    "request.is_hosting": lambda s: s.facts.is_hosting,
+    "request.is_library_agent": lambda s: s.facts.is_library_agent,
+}
+"""A reader for each fact of the vocabulary; a test holds the two equal."""

@@ -1,0 +1,1 @@
+"""What an address, an e-mail and a user agent say by themselves, from offline data."""

@@ -1,0 +1,77 @@
+"""What a network address says by itself."""
+
+import bisect
+import functools
+import ipaddress
+from collections.abc import Iterable
+from importlib import resources
+from pathlib import Path
+
+import msgspec
+
+IPV4_PREFIX = 24
+IPV6_PREFIX = 48
+
+
+class Address(msgspec.Struct, frozen=True):
+    """A client's address and the network around it: IPv4 /24, IPv6 /48."""
+
+    ip: str
+    network: str
+    is_global: bool
+    number: int
+    version: int
+
+
+def read_address(raw: str, trusted_proxies: int = 0) -> Address | None:
+    """The client's address in a header value, or ``None``.
+
+    A list (``x-forwarded-for``) is read from the right, past ``trusted_proxies`` entries that own proxies appended:
+    whatever stands further left was said by the client.
+    """
+    hops = [hop.strip() for hop in raw.split(",") if hop.strip()]
+    if not hops:
+        return None
+    return _parse(hops[max(0, len(hops) - 1 - trusted_proxies)])
+
+
+@functools.lru_cache(maxsize=50_000)
+def _parse(text: str) -> Address | None:
+    bare = text.strip("[]") if text.count(":") != 1 else text.split(":")[0]
+    try:
+        ip = ipaddress.ip_address(bare.split("%")[0])
+    except ValueError:
+        return None
+    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
+        ip = ip.ipv4_mapped
+    prefix = IPV4_PREFIX if ip.version == 4 else IPV6_PREFIX
+    network = ipaddress.ip_network(f"{ip}/{prefix}", strict=False)
+    return Address(str(ip), str(network), ip.is_global, int(ip), ip.version)
+
+
+class NetworkRanges:
+    """A set of networks that answers in logarithmic time whether an address lies in one."""
+
+    def __init__(self, networks: Iterable[str]) -> None:
+        """``networks`` are CIDR texts. Raises `ValueError` for one that is none."""
+        self._starts: dict[int, list[int]] = {4: [], 6: []}
+        self._ends: dict[int, list[int]] = {4: [], 6: []}
+        parsed = [ipaddress.ip_network(text, strict=False) for text in networks]
+        for version in (4, 6):
+            same = [network for network in parsed if network.version == version]
+            for network in ipaddress.collapse_addresses(same):  # type: ignore[type-var]
+                self._starts[version].append(int(network.network_address))
+                self._ends[version].append(int(network.broadcast_address))
+
+    def holds(self, address: Address) -> bool:
+        """Whether the address lies in one of the networks."""
+        starts = self._starts[address.version]
+        at = bisect.bisect_right(starts, address.number) - 1
+        return at >= 0 and address.number <= self._ends[address.version][at]
+
+
+def read_ranges(path: Path | None) -> NetworkRanges:
+    """The networks of a file (a CIDR a line, ``#`` starts a comment), or the bundled hosting networks."""
+    text = path.read_text() if path else resources.files(__package__).joinpath("hosting_networks.txt").read_text()
+    lines = (line.split("#")[0].strip() for line in text.splitlines())
+    return NetworkRanges(line for line in lines if line)

@@ -1,0 +1,1 @@
+"""The append-only log: Event, EventLog. Nothing is acknowledged before it is durable."""

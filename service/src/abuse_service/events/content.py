@@ -1,0 +1,42 @@
+"""The typed content of an event, read from its bytes: the same for an event that just came and for a replayed one."""
+
+from typing import Any
+
+from abuse_client.contract import (
+    EVENT_CLASSES,
+    AuthEventPayload,
+    ClassifyPayload,
+    ContractError,
+    CostPayload,
+    Reader,
+    Wire,
+)
+from abuse_service.events.event import (
+    AUTH_SIGNIN,
+    AUTH_SIGNUP,
+    REQUEST_CLASSIFIED,
+    REQUEST_COST_REPORTED,
+    Event,
+)
+
+_READERS: dict[str, Reader[Any]] = {name: Reader(kind) for name, kind in EVENT_CLASSES.items()}
+_READERS |= {
+    REQUEST_CLASSIFIED: Reader(ClassifyPayload),
+    REQUEST_COST_REPORTED: Reader(CostPayload),
+    AUTH_SIGNUP: Reader(AuthEventPayload),
+    AUTH_SIGNIN: Reader(AuthEventPayload),
+}
+
+
+def content_of(event: Event) -> Wire | None:
+    """What the event says: the payload, or the ``data`` of a batch event. ``None`` for a type that is not known."""
+    reader = _READERS.get(event.type)
+    if reader is None:
+        return None
+    try:
+        value = reader.read(event.body).value
+    except ContractError:
+        # Erasure may leave a body that no longer fits its type; what it counted stays counted.
+        return None
+    data: Wire = value.data if event.type in EVENT_CLASSES else value
+    return data

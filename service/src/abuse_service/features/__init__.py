@@ -1,0 +1,1 @@
+"""Values that need history, "as of" an instant: declared, not coded."""

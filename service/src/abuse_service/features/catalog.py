@@ -1,0 +1,130 @@
+"""The declared features, compiled: which event updates what, and how each is read."""
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from abuse_client.contract import Wire
+from abuse_service.events.entity import EntityKind
+from abuse_service.events.event import Event
+from abuse_service.features.declaration import Aggregate, Declaration, Entity
+from abuse_service.features.expression import Expression, Kind, Vocabulary
+from abuse_service.features.windows import Window, make_window
+
+LETTERS = {Entity(kind.name.lower()): kind.value for kind in EntityKind}
+
+_VOCABULARY = Vocabulary({"event": Kind.MAP, "facts": Kind.MAP, "event_type": Kind.STRING})
+_KINDS = {
+    Aggregate.COUNT: Kind.INT,
+    Aggregate.SUM: Kind.INT,
+    Aggregate.DISTINCT: Kind.INT,
+    Aggregate.MEAN: Kind.DOUBLE,
+    Aggregate.RATIO: Kind.DOUBLE,
+}
+
+Read = Callable[["Occurrence"], Any]
+
+
+class Occurrence:
+    """An event with its content, as features see it."""
+
+    __slots__ = ("_values", "content", "event", "identity_number")
+
+    def __init__(self, event: Event, content: Wire | None, identity_number: int) -> None:
+        self.event = event
+        self.content = content
+        self.identity_number = identity_number
+        self._values: Any = None
+
+    @property
+    def values(self) -> Any:
+        """What CEL reads of the event; built when first asked for."""
+        if self._values is None:
+            fields = msgspec.to_builtins(self.content) if self.content is not None else {}
+            facts = self.event.facts
+            named = {name: getattr(facts, name) for name in facts.__struct_fields__} if facts else {}
+            self._values = _VOCABULARY.values({"event": fields, "facts": named, "event_type": self.event.type})
+        return self._values
+
+
+class Feature:
+    """One declared feature, compiled."""
+
+    def __init__(self, name: str, declaration: Declaration) -> None:
+        """Raises `PolicyError` where the declaration does not hold together."""
+        declaration.check(name)
+        path = f"features.{name}"
+        self.name = name
+        self.declaration = declaration
+        self.letter = LETTERS[declaration.entity]
+        self.kind = _KINDS.get(declaration.aggregate, Kind.DOUBLE)
+        self._window: Window = make_window(declaration.aggregate, declaration.key, declaration.window_ms)
+        self.read = self._window.read
+        self._where = _condition(declaration.where, f"{path}.where")
+        self._value = self._value_reader(declaration, path)
+
+    def _value_reader(self, declaration: Declaration, path: str) -> Read | None:
+        if declaration.aggregate is Aggregate.RATIO:
+            matching = _condition(declaration.matching, f"{path}.matching")
+            return lambda occurrence: 1 if matching is not None and matching.holds(occurrence.values) else 0
+        if declaration.value is None:
+            return None
+        value = _value(declaration.value, f"{path}.value")
+        return _hashed(value) if declaration.aggregate is Aggregate.DISTINCT else value
+
+    def update(self, states: dict[str, Any], occurrence: Occurrence) -> None:
+        """Take the event into the feature's state, if it is one that the feature reads."""
+        if self._where is not None and self._where.holds(occurrence.values) is not True:
+            return
+        value = self._value(occurrence) if self._value is not None else 1
+        if value is not None:
+            self._window.update(states, occurrence.event.occurred_at_ms, value)
+
+
+class Catalog:
+    """All features of a policy."""
+
+    def __init__(self, declarations: dict[str, Declaration]) -> None:
+        self.features = {name: Feature(name, declaration) for name, declaration in declarations.items()}
+        self._plan: dict[str, dict[bytes, list[Feature]]] = {}
+        for feature in self.features.values():
+            for event_type in feature.declaration.events:
+                self._plan.setdefault(event_type, {}).setdefault(feature.letter, []).append(feature)
+
+    def plan(self, event_type: str) -> dict[bytes, list[Feature]]:
+        """Which features an event of this type updates, by the letter of their entity's kind."""
+        return self._plan.get(event_type, _NO_PLAN)
+
+
+_NO_PLAN: dict[bytes, list[Feature]] = {}
+
+
+def _condition(text: str | None, path: str) -> Expression | None:
+    return _VOCABULARY.compile(text, path) if text is not None else None
+
+
+def _value(text: str, path: str) -> Read:
+    """A reader for a value: the usual paths directly, everything else by CEL."""
+    if text == "identity":
+        return lambda occurrence: occurrence.identity_number
+    holder, _, name = text.partition(".")
+    if holder == "event" and name.isidentifier():
+        return lambda occurrence: getattr(occurrence.content, name, None)
+    if text == "occurred_at":
+        return lambda occurrence: occurrence.event.occurred_at_ms
+    expression = _VOCABULARY.compile(text, path, condition=False)
+    return lambda occurrence: expression.read(occurrence.values)
+
+
+def _hashed(read: Read) -> Read:
+    def read_hash(occurrence: Occurrence) -> int | None:
+        value = read(occurrence)
+        if value is None or value == "":
+            return None
+        if isinstance(value, int):
+            return value
+        return int.from_bytes(hashlib.blake2b(str(value).encode(), digest_size=7).digest(), "big")
+
+    return read_hash

@@ -1,0 +1,131 @@
+"""The state of the world, folded from the log: records, links, joins and features. Pure: time comes with the event."""
+
+from collections import deque
+
+from abuse_client.contract import Wire
+from abuse_service.events.content import content_of
+from abuse_service.events.entity import EntityKey, EntityKind
+from abuse_service.events.event import ACCOUNT_JUDGED, Event
+from abuse_service.features.catalog import Catalog, Occurrence
+from abuse_service.identities.fold import fold
+from abuse_service.identities.record import Record
+from abuse_service.identities.state import (
+    MOST_DECISIONS,
+    Decided,
+    EntityState,
+    IdentityState,
+    JoinState,
+    join_key,
+    link,
+)
+from abuse_service.identities.states import States
+
+_USER_LETTER = EntityKind.USER.value
+
+
+class Projection:
+    """Folds events into states, one at a time, in any order that the log allows."""
+
+    def __init__(self, states: States, catalog: Catalog) -> None:
+        self.states = states
+        self.catalog = catalog
+
+    def apply(self, position: int, event: Event, content: Wire | None) -> None:
+        """Take one event into all states that it touches.
+
+        An event that names no user is joined by the Stripe ids that it carries, or waits under them.
+        """
+        if event.joins:
+            self._apply_joined(position, event, content)
+        elif event.identity_entity is not None:
+            self._fold(event, content, event.identity_entity, event.identity or "")
+
+    def identity(self, entity: EntityKey) -> IdentityState | None:
+        """The identity, to be read; ``None`` where it is not known."""
+        state = self.states.find(entity)
+        return state if isinstance(state, IdentityState) else None
+
+    def entity(self, key: EntityKey) -> EntityState | None:
+        """Any other entity, to be read; ``None`` where it is not known."""
+        state = self.states.find(key)
+        return state if isinstance(state, EntityState) else None
+
+    def note_decision(self, entity: EntityKey, decided: Decided) -> None:
+        """Keep a line about a decision with its identity, the newest `MOST_DECISIONS`."""
+        state = self.states.edit(entity)
+        if not isinstance(state, IdentityState):
+            return
+        state.was_acted_on = state.was_acted_on or decided.action is not None
+        decisions = state.decisions
+        decisions.append(decided)
+        if len(decisions) > 1 and (decisions[-2].decided_at_ms, decisions[-2].request_id) > (
+            decided.decided_at_ms,
+            decided.request_id,
+        ):
+            decisions.sort(key=lambda line: (line.decided_at_ms, line.request_id))
+        if len(decisions) > MOST_DECISIONS:
+            del decisions[0]
+
+    def _apply_joined(self, position: int, event: Event, content: Wire | None) -> None:
+        """Fold an event that carries Stripe ids, and whatever waited for what it teaches."""
+        todo = deque([(position, event, content)])
+        while todo:
+            place, current, said = todo.popleft()
+            joins = [self._join(join) for join in current.joins]
+            owner = current.identity_entity or next((join.owner for join in joins if join.owner is not None), None)
+            if owner is None:
+                for join in joins:
+                    join.waiting[place] = current
+                continue
+            for waiting_place, waiting in self._claim(joins, owner, place):
+                todo.append((waiting_place, waiting, content_of(waiting)))
+            self._fold(current, said, owner, current.identity or "")
+
+    def _claim(self, joins: list[JoinState], owner: EntityKey, place: int) -> list[tuple[int, Event]]:
+        """Note whose these ids are; the events that waited for it. The first owner stays."""
+        released: dict[int, Event] = {}
+        for join in joins:
+            join.waiting.pop(place, None)
+            if join.owner is None:
+                join.owner = owner
+                released.update(join.waiting)
+                join.waiting = {}
+        for waiting_place, waiting in released.items():
+            for name in waiting.joins:
+                self._join(name).waiting.pop(waiting_place, None)
+        return sorted(released.items())
+
+    def _join(self, join: str) -> JoinState:
+        key = join_key(join)
+        state = self.states.edit(key)
+        return state if isinstance(state, JoinState) else self.states.add(key, JoinState())
+
+    def _fold(self, event: Event, content: Wire | None, owner: EntityKey, identity: str) -> None:
+        at_ms = event.occurred_at_ms
+        state = self.states.edit(owner)
+        if not isinstance(state, IdentityState):
+            state = self.states.add(owner, IdentityState(identity, at_ms, at_ms, Record()))
+        if event.type == ACCOUNT_JUDGED:
+            return
+        if at_ms < state.first_seen_ms:
+            state.first_seen_ms = at_ms
+        if at_ms > state.last_seen_ms:
+            state.last_seen_ms = at_ms
+        fold(state.record, event, content)
+        if event.facts is not None:
+            state.is_hosting = state.is_hosting or event.facts.is_hosting
+            state.is_disposable_email = state.is_disposable_email or event.facts.is_disposable_email
+            state.mailbox_digits = max(state.mailbox_digits, event.facts.mailbox_digits)
+        plan = self.catalog.plan(event.type)
+        if not plan and not event.entities:
+            return
+        occurrence = Occurrence(event, content, int.from_bytes(owner[1:8], "big"))
+        for feature in plan.get(_USER_LETTER, ()):
+            feature.update(state.features, occurrence)
+        for key in event.entities:
+            entity = self.states.edit(key)
+            if not isinstance(entity, EntityState):
+                entity = self.states.add(key, EntityState())
+            link(state, owner, key, entity, at_ms)
+            for feature in plan.get(key[:1], ()):
+                feature.update(entity.features, occurrence)

@@ -1,0 +1,350 @@
+"""The life of an event, step by step: intake, log, identities, features, policy, decision.
+
+The only place that knows the order of the rooms. Everything here runs on the event loop's thread.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from abuse_client.contract import (
+    EVENT_CLASSES,
+    ClassifyPayload,
+    CostUpdate,
+    EventsAnswer,
+    RejectedEvent,
+    Wire,
+)
+from abuse_service.decisions.answer import auth_answer, classification, failed_classification
+from abuse_service.decisions.decision import Decision
+from abuse_service.decisions.judge import Judge
+from abuse_service.errors import StorageUnavailable
+from abuse_service.events.event import ACCOUNT_JUDGED, ENFORCEMENT_CHANGED, OWN_SOURCE, Event, Facts
+from abuse_service.events.log import Appended, EventLog, Quarantine, Rejected
+from abuse_service.features.projection import Projection
+from abuse_service.intake.auth import AuthIntake, AuthReading
+from abuse_service.intake.batch import Batch, BatchIntake
+from abuse_service.intake.classify import ClassifyIntake, Question
+from abuse_service.intake.cost import CostIntake
+from abuse_service.intake.receipt import Receipt
+from abuse_service.replay.retell import line_of
+from abuse_service.replay.snapshot import Snapshot, Snapshots
+from abuse_service.settings import Settings
+from abuse_service.telemetry import Metrics, log
+
+_encode = msgspec.json.Encoder().encode
+_decision = msgspec.json.Decoder(Decision).decode
+_MOST_RECENT = 100_000
+_PACK_AT_ONCE = 200
+_KNOWN_TYPES = frozenset(
+    {"request.classified", "request.cost_reported", "auth.signup", "auth.signin", ACCOUNT_JUDGED, ENFORCEMENT_CHANGED}
+)
+
+
+class Flow:
+    """Takes what the endpoints get and answers it."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        event_log: EventLog,
+        quarantine: Quarantine,
+        snapshots: Snapshots,
+        projection: Projection,
+        judge: Judge,
+        batches: BatchIntake,
+        auths: AuthIntake,
+        classifies: ClassifyIntake,
+        costs: CostIntake,
+        metrics: Metrics,
+        is_enforced: bool,
+        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
+        self.event_log = event_log
+        self.quarantine = quarantine
+        self.projection = projection
+        self.judge = judge
+        self.metrics = metrics
+        self.now_ms = now_ms
+        self._settings = settings
+        self._snapshots = snapshots
+        self._batches = batches
+        self._auths = auths
+        self._classifies = classifies
+        self._costs = costs
+        self._is_enforced = is_enforced
+        self._requests: dict[int, str] = {}
+        self._asked: dict[bytes, Decision] = {}
+        self._unknown_types: set[str] = set()
+        self._events_since_cut = 0
+        self._cut_at = time.monotonic()
+
+    @property
+    def is_enforced(self) -> bool:
+        """Whether verdicts are enforced: the setting and the switch both say so."""
+        return self._settings.enforce and self._is_enforced
+
+    async def take_events(self, body: bytes, source: str) -> EventsAnswer:
+        """Make a batch durable and count it. Raises `ContractError`, `TooLarge` or `StorageUnavailable`."""
+        batch = self._batches.read(body, Receipt(self.now_ms(), source))
+        return await self._take_batch(batch)
+
+    async def take_auth(self, body: bytes, source: str) -> bytes:
+        """Make an auth event durable, count it, and answer with the account's verdict."""
+        reading = self._auths.read(body, Receipt(self.now_ms(), source))
+        self.metrics.malformed.inc(len(reading.malformed))
+        appended = await self.event_log.append(
+            [reading.event], then=lambda told: self._fold_appended(told, [reading.event], [reading.payload])
+        )
+        self._count_appended(appended, [reading.event])
+        return _encode(auth_answer(self._judge_account(reading, is_new=appended.positions[0] > 0)))
+
+    async def take_cost(self, body: bytes, source: str) -> CostUpdate:
+        """Make a cost report durable and count it once."""
+        reading = self._costs.read(body, Receipt(self.now_ms(), source), self._classified_as)
+        self.metrics.malformed.inc(len(reading.malformed))
+        appended = await self.event_log.append(
+            [reading.event], then=lambda told: self._fold_appended(told, [reading.event], [reading.payload])
+        )
+        self._count_appended(appended, [reading.event])
+        is_new = appended.positions[0] > 0
+        return CostUpdate(
+            success=True,
+            identity_key=reading.event.identity or "",
+            message_id=reading.payload.message_id,
+            do_updated=is_new,
+            error="another cost was reported for this request and message before" if appended.conflicts else None,
+        )
+
+    async def classify(self, body: bytes, source: str, *, may_import: bool) -> bytes:
+        """Decide on a request, from memory. Whatever fails inside, the answer is ALLOW with the request id 0."""
+        started = time.perf_counter()
+        question = self._classifies.read(body, Receipt(self.now_ms(), source), may_import=may_import)
+        self.metrics.malformed.inc(len(question.malformed))
+        try:
+            decision = self._decide(question)
+            if decision is not None and self._settings.classify_wait_for_disk and decision.request_id:
+                await self.event_log.settle()
+        except Exception:
+            self.metrics.degraded.labels(part="classify").inc()
+            log.exception("classifying failed; answered ALLOW")
+            decision = None
+        self.metrics.classify_seconds.observe(time.perf_counter() - started)
+        return _encode(classification(decision) if decision else failed_classification(question.identity))
+
+    async def retry_rejected(self, rejected_id: int, mended: bytes | None) -> EventsAnswer:
+        """Drive a rejected event through intake again, mended or as it was, at its first receipt."""
+        rejected = self.quarantine.find_rejected(rejected_id)
+        body = b'{"events":[' + (mended or rejected.body) + b"]}"
+        batch = self._batches.read(body, Receipt(rejected.received_at_ms, rejected.source))
+        if batch.rejected:
+            first = batch.rejected[0]
+            return EventsAnswer(accepted=0, duplicates=0, unknown_types=[], rejected=[_told(first)], conflicts=0)
+        answer = await self._take_batch(batch)
+        await self.quarantine.close_rejected(rejected_id, "retried")
+        return answer
+
+    async def switch_enforcement(self, is_enforced: bool, reason: str, actor: str) -> None:
+        """Turn all enforcement off or on; kept in the log, so it survives a restart."""
+        now_ms = self.now_ms()
+        body = _encode({"is_enforced": is_enforced, "reason": reason, "actor": actor})
+        await self.event_log.append([Event(ENFORCEMENT_CHANGED, OWN_SOURCE, now_ms, now_ms, body)])
+        self._is_enforced = is_enforced
+        self.metrics.enforcing.set(self.is_enforced)
+        log.warning("enforcement switched", is_enforced=is_enforced)
+
+    async def keep_snapshots(self) -> None:
+        """Take images of the states for as long as the service runs."""
+        while True:
+            await asyncio.sleep(0.05)
+            self._watch()
+            is_due = time.monotonic() - self._cut_at >= self._settings.snapshot_seconds
+            is_full = self._events_since_cut >= self._settings.snapshot_events
+            if self.projection.states.dirty and (is_due or is_full):
+                await self.take_snapshot()
+
+    async def take_snapshot(self) -> None:
+        """Bring an image of the states as they are now to disk. On a full disk the old image stays."""
+        states = self.projection.states
+        features = frozenset(feature.declaration.key for feature in self.projection.catalog.features.values())
+        snapshot = Snapshot(
+            self.event_log.last_position, self.event_log.pending_requests, features, is_enforced=self._is_enforced
+        )
+        states.begin_cut(snapshot.position, snapshot.ahead)
+        self._events_since_cut, self._cut_at = 0, time.monotonic()
+        try:
+            cut = states.pack_some(_PACK_AT_ONCE)
+            while cut is None:
+                await asyncio.sleep(0)
+                cut = states.pack_some(_PACK_AT_ONCE)
+            await self._snapshots.write_snapshot(cut, snapshot)
+        except StorageUnavailable:
+            states.abandon_cut()
+            self.metrics.degraded.labels(part="snapshot").inc()
+            log.warning("no snapshot: the data directory takes no more writes")
+        except BaseException:
+            states.abandon_cut()
+            raise
+        else:
+            states.finish_cut()
+
+    # inside
+
+    async def _take_batch(self, batch: Batch) -> EventsAnswer:
+        appended = await self.event_log.append(
+            batch.events, batch.rejected, then=lambda told: self._fold_appended(told, batch.events, batch.contents)
+        )
+        self._count_appended(appended, batch.events)
+        self.metrics.rejected.inc(len(batch.rejected))
+        if appended.conflicts:
+            await self._keep_conflicts(batch, appended)
+        for name in batch.unknown_types - self._unknown_types:
+            self._unknown_types.add(name)
+            log.info("an event type that is not known was accepted", type=name[:64])
+        return EventsAnswer(
+            accepted=len(batch.events) - appended.duplicates,
+            duplicates=appended.duplicates,
+            unknown_types=sorted(batch.unknown_types),
+            rejected=[_told(entry) for entry in batch.rejected],
+            conflicts=len(appended.conflicts),
+        )
+
+    async def _keep_conflicts(self, batch: Batch, appended: Appended) -> None:
+        kept = []
+        for index in appended.conflicts:
+            event = batch.events[index]
+            message = "an event with this id and other content was kept before"
+            kept.append(
+                Rejected(
+                    received_at_ms=event.received_at_ms,
+                    source=event.source,
+                    index=batch.indexes[index],
+                    path="event_id",
+                    message=message,
+                    body=event.body,
+                )
+            )
+        await self.event_log.append([], kept)
+
+    def _fold_appended(self, appended: Appended, events: list[Event], contents: list[Wire | None]) -> None:
+        apply = self.projection.apply
+        for position, event, content in zip(appended.positions, events, contents, strict=True):
+            if position:
+                apply(position, event, content)
+        self._events_since_cut += len(events)
+
+    def _count_appended(self, appended: Appended, events: list[Event]) -> None:
+        if appended.duplicates:
+            self.metrics.duplicates.inc(appended.duplicates)
+            self.metrics.conflicts.inc(len(appended.conflicts))
+        counts: dict[str, int] = {}
+        for position, event in zip(appended.positions, events, strict=True):
+            if position:
+                counts[event.type] = counts.get(event.type, 0) + 1
+        for name, count in counts.items():
+            self.metrics.events.labels(type=_label(name)).inc(count)
+
+    def _decide(self, question: Question) -> Decision | None:
+        """Fold the request and decide on it; ``None`` when its record could not be kept or no id can be had."""
+        if question.event_key and (known := self._find_asked(question)) is not None:
+            return known
+        request_id = self.event_log.next_request_id() if self.event_log.has_room else 0
+        if not request_id:
+            self.metrics.degraded.labels(part="log").inc()
+            return None
+        event = question.answered(request_id, None)
+        self.projection.apply(0, event, question.payload)
+        self._events_since_cut += 1
+        decision = self._judge(event, request_id, question.payload, question.facts, question.entities)
+        if decision is None:
+            return None
+        self.event_log.record(question.answered(request_id, _encode(decision)))
+        self.projection.note_decision(question.identity_entity, line_of(decision))
+        self._remember(self._requests, request_id, decision.identity_key)
+        if question.event_key:
+            self._remember(self._asked, question.event_key, decision)
+        self.metrics.events.labels(type=event.type).inc()
+        self.metrics.decisions.labels(verdict=decision.verdict).inc()
+        return decision
+
+    def _judge_account(self, reading: AuthReading, *, is_new: bool) -> Decision:
+        """The decision on an account that just signed up or in; recorded unless the event was a repeat."""
+        event = reading.event
+        request_id = self.event_log.next_request_id() if is_new and self.event_log.has_room else 0
+        decision = self._judge(event, request_id, ClassifyPayload(), event.facts or Facts(), event.entities)
+        if decision is None:
+            raise StorageUnavailable("the account's state can't be read")
+        if request_id:
+            body = _encode({"event_type": reading.payload.event_type})
+            judged = Event(
+                type=ACCOUNT_JUDGED,
+                source=OWN_SOURCE,
+                occurred_at_ms=event.occurred_at_ms,
+                received_at_ms=event.received_at_ms,
+                body=body,
+                identity=event.identity,
+                identity_entity=event.identity_entity,
+                outcome=_encode(decision),
+                request_id=request_id,
+            )
+            self.event_log.record(judged)
+            self.projection.note_decision(event.identity_entity or b"", line_of(decision))
+            self.metrics.decisions.labels(verdict=decision.verdict).inc()
+        return decision
+
+    def _judge(
+        self, event: Event, request_id: int, payload: ClassifyPayload, facts: Facts, entities: tuple[bytes, ...]
+    ) -> Decision | None:
+        entity = event.identity_entity or b""
+        state = self.projection.identity(entity)
+        if state is None:
+            return None
+        return self.judge.decide(
+            request_id=request_id,
+            entity=entity,
+            state=state,
+            entities=entities,
+            at_ms=event.occurred_at_ms,
+            position=self.event_log.last_position,
+            request=payload,
+            facts=facts,
+            is_enforced=self.is_enforced,
+        )
+
+    def _find_asked(self, question: Question) -> Decision | None:
+        """The decision on an earlier copy of this request."""
+        known = self._asked.get(question.event_key)
+        if known is None and (stored := self.event_log.find_event(question.event_key)) is not None:
+            known = _decision(stored.event.outcome) if stored.event.outcome else None
+        if known is not None:
+            self.metrics.duplicates.inc()
+        return known
+
+    def _classified_as(self, request_id: int) -> str | None:
+        known = self._requests.get(request_id)
+        if known is None and (stored := self.event_log.find_request(request_id)) is not None:
+            known = stored.event.identity
+        return known
+
+    def _remember(self, recent: dict[Any, Any], key: Any, value: Any) -> None:
+        recent[key] = value
+        if len(recent) > _MOST_RECENT:
+            del recent[next(iter(recent))]
+
+    def _watch(self) -> None:
+        self.metrics.position.set(self.event_log.last_position)
+        self.metrics.hot_states.set(self.projection.states.hot)
+        self.metrics.enforcing.set(self.is_enforced)
+
+
+def _told(rejected: Rejected) -> RejectedEvent:
+    return RejectedEvent(index=rejected.index, path=rejected.path, message=rejected.message)
+
+
+def _label(event_type: str) -> str:
+    # A type that a sender made up never becomes a label.
+    return event_type if event_type in EVENT_CLASSES or event_type in _KNOWN_TYPES else "unknown"

@@ -1,0 +1,1 @@
+"""What we know of one identity, folded from its events; links between identities."""

@@ -1,0 +1,81 @@
+"""What a record says in one word, for rules and for people."""
+
+import re
+from datetime import UTC, datetime
+
+from abuse_service.identities.merge import newest
+from abuse_service.identities.record import Record
+
+_ACTIVE = frozenset({"active", "trialing", "past_due"})
+_FREE_TIERS = frozenset({"", "free", "none"})
+_FREE_PLANS = frozenset({"", "free", "trial"})
+# Declines that say nothing about fraud: no money, or an outage (Stripe's decline codes).
+_HARMLESS_DECLINES = frozenset(
+    {"insufficient_funds", "processing_error", "try_again_later", "issuer_not_available", "reenter_transaction"}
+)
+
+
+def is_blocked(record: Record) -> bool:
+    """Blocked by the cloud: its newest block event says so, or without one its newest snapshot."""
+    if record.blocks:
+        return record.blocks[-1].is_blocked
+    return newest(record.profile, "is_blocked") is True
+
+
+def was_unblocked(record: Record) -> bool:
+    """The cloud lifted a block and none is in force."""
+    return bool(record.blocks) and not record.blocks[-1].is_blocked
+
+
+def is_paying(record: Record) -> bool:
+    """Bought credits, holds an active pass, or is a member on an organization's paid plan that is not in trial."""
+    if record.credits.paid_microdollars > 0 or has_pass(record):
+        return True
+    return any(
+        state["is_member"] and str(state.get("plan") or "") not in _FREE_PLANS and not state.get("in_free_trial")
+        for state in memberships(record).values()
+    )
+
+
+def has_pass(record: Record) -> bool:
+    """Whether a paid pass is active."""
+    status = str(newest(record.pass_layers, "status") or "").lower()
+    return status in _ACTIVE and str(newest(record.pass_layers, "tier") or "").lower() not in _FREE_TIERS
+
+
+def has_sso(record: Record) -> bool:
+    """Member of an organization that signs in by SSO."""
+    return any(state["is_member"] and state.get("has_sso") for state in memberships(record).values())
+
+
+def memberships(record: Record) -> dict[str, dict[str, object]]:
+    """Each organization with what holds now: its own events, and where they are silent the snapshots."""
+    found: dict[str, dict[str, object]] = {}
+    for organization_id, membership in record.memberships.items():
+        state: dict[str, object] = {"is_member": False}
+        for layers in (membership.snapshot, membership.owned):
+            for _, fields in layers:
+                state |= fields
+        if record.deleted is not None:
+            state["is_member"] = False
+        found[organization_id] = state
+    return found
+
+
+def declined_charges(record: Record) -> int:
+    """Declined charges, those left out that say nothing about fraud."""
+    return sum(count for code, count in record.stripe.failures.items() if code not in _HARMLESS_DECLINES)
+
+
+def created_at_ms(record: Record) -> int | None:
+    """When the account was created, epoch milliseconds; from ISO 8601 or a database's text, UTC where it names none."""
+    text = newest(record.profile, "account_created_at")
+    if not isinstance(text, str):
+        return None
+    # A database writes an offset in hours only: "2024-05-01 12:34:56.789+00".
+    full = re.sub(r"([+-]\d{2})$", r"\1:00", text.strip()) if ":" in text else text.strip()
+    try:
+        instant = datetime.fromisoformat(full)
+    except ValueError:
+        return None
+    return int((instant if instant.tzinfo else instant.replace(tzinfo=UTC)).timestamp() * 1000)

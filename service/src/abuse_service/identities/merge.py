@@ -1,0 +1,65 @@
+"""Field by field, the newest value wins: merged so that any order of arrival gives the same result."""
+
+from typing import Any
+
+from abuse_service.identities.stamp import Stamp
+
+Layer = tuple[Stamp, dict[str, Any]]
+"""Fields that one event set last, with its stamp. A record holds a handful of layers, oldest first."""
+
+_BOUND = 2**62
+
+
+def add_bounded(total: int, value: int) -> int:
+    """The sum, held within 62 bits, so that no sender can make a total that can't be stored."""
+    return max(-_BOUND, min(_BOUND, total + value))
+
+
+def merge_newest(layers: list[Layer], stamp: Stamp, fields: dict[str, Any]) -> None:
+    """Lay ``fields`` into ``layers``: each stays with the newest stamp that set it. Empty layers vanish."""
+    place = len(layers)
+    while place and layers[place - 1][0] > stamp:
+        place -= 1
+    for _, newer in layers[place:]:
+        for name in newer:
+            fields.pop(name, None)
+    if not fields:
+        return
+    for _, older in layers[:place]:
+        for name in fields.keys() & older.keys():
+            del older[name]
+    layers.insert(place, (stamp, fields))
+    if any(not layer for _, layer in layers):
+        layers[:] = [layer for layer in layers if layer[1]]
+
+
+def newest(layers: list[Layer], name: str) -> Any:
+    """The value of one field, or ``None``."""
+    for _, fields in reversed(layers):
+        if name in fields:
+            return fields[name]
+    return None
+
+
+def newest_with_stamp(layers: list[Layer], name: str) -> tuple[Stamp, Any] | None:
+    """The value of one field with the stamp that set it."""
+    for stamp, fields in reversed(layers):
+        if name in fields:
+            return stamp, fields[name]
+    return None
+
+
+def flatten(layers: list[Layer]) -> dict[str, Any]:
+    """All fields with their newest values, by name."""
+    flat = {name: value for _, fields in layers for name, value in fields.items()}
+    return dict(sorted(flat.items()))
+
+
+def keep_distinct(entries: list[Any], entry: Any, *, most: int, newest_first: bool = True) -> None:
+    """Insert ``entry`` (a tuple that starts with its stamp) in order, once, and keep ``most``: the newest or oldest."""
+    if entry in entries:
+        return
+    entries.append(entry)
+    entries.sort(key=lambda item: item[0])
+    if len(entries) > most:
+        del entries[0 if newest_first else -1]

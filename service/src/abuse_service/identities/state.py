@@ -1,0 +1,93 @@
+"""What is kept of one entity: of an identity its record, of any entity its links and its features."""
+
+import hashlib
+from typing import Any
+
+import msgspec
+
+from abuse_service.events.entity import STRONG_KINDS, EntityKey
+from abuse_service.events.event import Event
+from abuse_service.identities.record import Record
+
+MOST_STRONG = 64
+MOST_WEAK = 32
+MOST_MEMBERS = 256
+"""Members that an entity remembers, the first seen; a cluster counts no more (decision 5)."""
+MOST_DECISIONS = 20
+
+Seen = tuple[int, int]
+"""First and last time of a link, epoch milliseconds."""
+
+
+class Decided(msgspec.Struct, array_like=True, frozen=True):
+    """A line about one decision, for the identity's page; the decision itself stands in the log."""
+
+    decided_at_ms: int
+    request_id: int
+    verdict: str
+    action: str | None
+    signals: tuple[str, ...]
+
+
+class IdentityState(msgspec.Struct, array_like=True):
+    """All that is kept of one identity."""
+
+    key: str
+    first_seen_ms: int
+    last_seen_ms: int
+    record: Record
+    features: dict[str, Any] = {}
+    strong: dict[EntityKey, Seen] = {}
+    weak: dict[EntityKey, Seen] = {}
+    decisions: list[Decided] = []
+    was_acted_on: bool = False
+    is_hosting: bool = False
+    is_disposable_email: bool = False
+    mailbox_digits: int = 0
+
+
+class EntityState(msgspec.Struct, array_like=True):
+    """All that is kept of an address, a device, a card and the like."""
+
+    members: dict[EntityKey, Seen] = {}
+    features: dict[str, Any] = {}
+
+
+class JoinState(msgspec.Struct, array_like=True):
+    """Whose a Stripe id is, or the events that wait until that is learned, by position."""
+
+    owner: EntityKey | None = None
+    waiting: dict[int, Event] = {}
+
+
+State = IdentityState | EntityState | JoinState
+
+JOIN_LETTER = b"J"
+
+
+def join_key(join: str) -> bytes:
+    """The state key of a Stripe id such as ``charge:ch_1``. Stripe's ids are no personal data: no secret is needed."""
+    return JOIN_LETTER + hashlib.blake2b(join.encode(), digest_size=16).digest()
+
+
+def see(links: dict[EntityKey, Seen], key: EntityKey, at_ms: int, most: int) -> None:
+    """Note that ``key`` was seen, and keep the ``most`` that were seen first."""
+    seen = links.get(key)
+    if seen is not None:
+        if not seen[0] <= at_ms <= seen[1]:
+            links[key] = (min(seen[0], at_ms), max(seen[1], at_ms))
+        return
+    links[key] = (at_ms, at_ms)
+    if len(links) > most:
+        del links[max(links, key=lambda other: (links[other][0], other))]
+
+
+def link(
+    identity: IdentityState, identity_entity: EntityKey, entity_key: EntityKey, entity: EntityState, at_ms: int
+) -> None:
+    """Note on both sides that an identity and an entity were seen together."""
+    see(entity.members, identity_entity, at_ms, MOST_MEMBERS)
+    if entity_key[:1] in STRONG_KINDS:
+        see(identity.strong, entity_key, at_ms, MOST_STRONG)
+    else:
+        see(identity.weak, entity_key, at_ms, MOST_WEAK)

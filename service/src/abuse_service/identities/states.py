@@ -1,0 +1,145 @@
+"""States in memory, the hot ones; the cold ones stay on disk and answer alike.
+
+A state is held either packed (bytes) or live (an object). A *cut* is the consistent image of all states at one
+instant: the states that changed since the last cut are packed little by little, and one that is about to change again
+is packed first, so that taking an image never stops the service for long.
+"""
+
+from typing import Protocol, TypeVar
+
+import msgspec
+
+from abuse_service.events.entity import EntityKind
+from abuse_service.identities.state import JOIN_LETTER, EntityState, IdentityState, JoinState, State
+
+S = TypeVar("S", bound=State)
+
+_pack = msgspec.msgpack.Encoder().encode
+_identity = msgspec.msgpack.Decoder(IdentityState).decode
+_entity = msgspec.msgpack.Decoder(EntityState).decode
+_join = msgspec.msgpack.Decoder(JoinState).decode
+_USER_LETTER = EntityKind.USER.value
+
+
+class ColdStates(Protocol):
+    """The states of the last finished cut, on disk."""
+
+    def load(self, key: bytes) -> bytes | None:
+        """The packed state, or ``None``."""
+        ...
+
+
+class Cut(msgspec.Struct):
+    """An image in the making: what is still to be packed, and what is."""
+
+    position: int
+    ahead: tuple[int, ...]
+    todo: set[bytes]
+    packed: dict[bytes, bytes]
+
+
+class States:
+    """All states, by key."""
+
+    def __init__(self, cold: ColdStates, most_hot: int) -> None:
+        self._cold = cold
+        self._most_hot = most_hot
+        self._hot: dict[bytes, bytes | State] = {}
+        self._thawed: dict[bytes, bytes] = {}
+        self._dirty: set[bytes] = set()
+        self._cut: Cut | None = None
+
+    @property
+    def hot(self) -> int:
+        """How many states are in memory."""
+        return len(self._hot)
+
+    @property
+    def dirty(self) -> int:
+        """How many states changed since the last cut."""
+        return len(self._dirty)
+
+    @property
+    def cutting(self) -> bool:
+        """Whether a cut is in the making."""
+        return self._cut is not None
+
+    def find(self, key: bytes) -> State | None:
+        """The state under ``key``, to be read and not to be changed; ``None`` where nothing is known."""
+        state = self._hot.get(key)
+        if state is None:
+            packed = self._cold.load(key)
+            if packed is None:
+                return None
+            state = self._hot[key] = packed
+        if isinstance(state, bytes):
+            self._thawed[key] = state
+            state = self._hot[key] = _unpack(key, state)
+        return state
+
+    def edit(self, key: bytes) -> State | None:
+        """The state under ``key``, to be changed; ``None`` where nothing is known."""
+        cut = self._cut
+        if cut is not None and key in cut.todo:
+            cut.todo.discard(key)
+            cut.packed[key] = _pack(self._hot[key])
+        state = self._hot.get(key)
+        if state is None or isinstance(state, bytes):
+            state = self.find(key)
+            if state is None:
+                return None
+        if key not in self._dirty:
+            self._dirty.add(key)
+            self._thawed.pop(key, None)
+        return state
+
+    def add(self, key: bytes, state: S) -> S:
+        """Begin to keep a new state."""
+        self._hot[key] = state
+        self._dirty.add(key)
+        return state
+
+    def begin_cut(self, position: int, ahead: tuple[int, ...]) -> None:
+        """Take the image of this instant: all events up to ``position``, and the request ids ``ahead`` of it."""
+        self._cut = Cut(position, ahead, self._dirty, {})
+        self._dirty = set()
+
+    def pack_some(self, most: int) -> Cut | None:
+        """Pack up to ``most`` states of the running cut; the cut itself once all are packed."""
+        cut = self._cut
+        if cut is None:
+            return None
+        for _ in range(min(most, len(cut.todo))):
+            key = cut.todo.pop()
+            packed = cut.packed[key] = _pack(self._hot[key])
+            # Back to bytes, and to the young end of the order in which states are forgotten.
+            del self._hot[key]
+            self._hot[key] = packed
+        return None if cut.todo else cut
+
+    def finish_cut(self) -> None:
+        """The cut is on disk: forget the states that were used longest ago, down to the limit."""
+        cut, self._cut = self._cut, None
+        if cut is None:
+            return
+        for key, packed in self._thawed.items():
+            self._hot[key] = packed
+        self._thawed.clear()
+        surplus = len(self._hot) - self._most_hot
+        if surplus > 0:
+            cold = [key for key, state in self._hot.items() if isinstance(state, bytes)][:surplus]
+            for key in cold:
+                del self._hot[key]
+
+    def abandon_cut(self) -> None:
+        """The cut did not get to disk: its states count as changed again."""
+        cut, self._cut = self._cut, None
+        if cut is not None:
+            self._dirty |= cut.todo | cut.packed.keys()
+
+
+def _unpack(key: bytes, packed: bytes) -> State:
+    letter = key[:1]
+    if letter == _USER_LETTER:
+        return _identity(packed)
+    return _join(packed) if letter == JOIN_LETTER else _entity(packed)

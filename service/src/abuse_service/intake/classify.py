@@ -1,0 +1,115 @@
+"""``POST /api/classify``: an LLM request that waits for an answer."""
+
+import msgspec
+
+from abuse_client.contract import (
+    ClassifyPayload,
+    MalformedJson,
+    Reader,
+    Reading,
+    identity_key,
+    nests_too_deep,
+    repair,
+)
+from abuse_service.enrichment.enricher import Enricher
+from abuse_service.errors import Forbidden
+from abuse_service.events.entity import EntityKey, EntityNamer
+from abuse_service.events.event import REQUEST_CLASSIFIED, Event, Facts, digest, event_key
+from abuse_service.intake.entities import facts_of, name_network, name_organization
+from abuse_service.intake.prompts import cut_long_fields
+from abuse_service.intake.receipt import Receipt
+
+OLDEST_CLAIM_MS = 10 * 60_000
+"""A request that claims to be older needs a token with the scope ``import``."""
+
+
+class Question(msgspec.Struct, frozen=True):
+    """A request to decide on: who asks, with which entities, and the bytes to keep."""
+
+    payload: ClassifyPayload
+    body: bytes
+    receipt: Receipt
+    occurred_at_ms: int
+    identity: str
+    identity_entity: EntityKey
+    entities: tuple[EntityKey, ...]
+    facts: Facts
+    event_key: bytes
+    malformed: tuple[str, ...]
+
+    def answered(self, request_id: int, outcome: bytes | None) -> Event:
+        """The event that records the request together with its decision."""
+        return Event(
+            type=REQUEST_CLASSIFIED,
+            source=self.receipt.source,
+            occurred_at_ms=self.occurred_at_ms,
+            received_at_ms=self.receipt.received_at_ms,
+            body=self.body,
+            event_key=self.event_key,
+            content_key=digest(self.body) if self.event_key else b"",
+            identity=self.identity,
+            identity_entity=self.identity_entity,
+            entities=self.entities,
+            facts=self.facts,
+            outcome=outcome,
+            request_id=request_id,
+        )
+
+
+class ClassifyIntake:
+    """Reads classify requests. Nothing optional can make one fail."""
+
+    def __init__(self, namer: EntityNamer, enricher: Enricher, keep_prompt_bytes: int) -> None:
+        self._namer = namer
+        self._enricher = enricher
+        self._keep = keep_prompt_bytes
+        self._reader = Reader(ClassifyPayload)
+
+    def read(self, body: bytes, receipt: Receipt, *, may_import: bool) -> Question:
+        """The request in ``body``.
+
+        Raises `MalformedJson` for what is no JSON object, `Forbidden` for a claim of an old time without the scope.
+        """
+        kept, reading = self._read_kept(body)
+        payload = reading.value
+        occurred_at_ms = receipt.occurred_at_ms(payload.occurred_at)
+        if occurred_at_ms < receipt.received_at_ms - OLDEST_CLAIM_MS and not may_import:
+            raise Forbidden("a request older than 10 minutes needs a token with the scope import", path="occurred_at")
+        identity = identity_key(payload.kilo_user_id, payload.ip_address, payload.ja4_digest, payload.user_agent)
+        enriched = self._enricher.enrich(payload.ip_address, None, payload.user_agent)
+        entities = name_network(self._namer, enriched, payload.ja4_digest)
+        entities += name_organization(self._namer, payload.organization_id)
+        key = event_key(receipt.source, REQUEST_CLASSIFIED, f"sender:{payload.event_id}") if payload.event_id else b""
+        return Question(
+            payload,
+            kept,
+            receipt,
+            occurred_at_ms,
+            identity,
+            self._namer.identity(identity),
+            tuple(entities),
+            facts_of(enriched),
+            key,
+            reading.malformed,
+        )
+
+    def _read_kept(self, body: bytes) -> tuple[bytes, Reading[ClassifyPayload]]:
+        # Cut first, mend after: what is cut away need not be scanned, and a prompt of 32 MiB is never decoded.
+        try:
+            kept = cut_long_fields(body, self._keep) if len(body) > self._keep else body
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            kept = _cut_mended(body, self._keep)
+        except RecursionError:
+            raise MalformedJson("", "nested too deep") from None
+        kept = repair(kept)
+        if nests_too_deep(kept):
+            raise MalformedJson("", "nested too deep")
+        return kept, self._reader.read(kept)
+
+
+def _cut_mended(body: bytes, keep: int) -> bytes:
+    """Cut a body whose field names themselves need mending; what is no object is left for the reader to refuse."""
+    try:
+        return cut_long_fields(repair(body), keep)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return body

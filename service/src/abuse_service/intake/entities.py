@@ -1,0 +1,55 @@
+"""Which entities an event names, from its network facts, its e-mail and its ids."""
+
+from abuse_service.enrichment.enricher import DATA_VERSION, Enriched
+from abuse_service.events.entity import EntityKey, EntityKind, EntityNamer
+from abuse_service.events.event import Facts
+
+NO_DEVICE = frozenset({"", "unknown", "none", "null", "undefined", "0"})
+"""Fingerprints that senders write where there is none: markers never link (decision 5)."""
+
+LONGEST_VALUE = 1024
+
+
+def name_network(namer: EntityNamer, enriched: Enriched, ja4_digest: str | None) -> list[EntityKey]:
+    """The address, the network around it and the JA4 digest."""
+    keys = []
+    if enriched.address is not None:
+        keys.append(namer.key(EntityKind.IP, enriched.address.ip))
+        keys.append(namer.key(EntityKind.NETWORK, enriched.address.network))
+    if ja4_digest:
+        keys.append(namer.key(EntityKind.JA4, ja4_digest[:LONGEST_VALUE]))
+    return keys
+
+
+def name_mail(namer: EntityNamer, enriched: Enriched) -> list[EntityKey]:
+    """The mailbox where mail arrives and its registrable domain."""
+    if enriched.mail is None:
+        return []
+    return [
+        namer.key(EntityKind.MAILBOX, enriched.mail.mailbox),
+        namer.key(EntityKind.EMAIL_DOMAIN, enriched.mail.registrable_domain),
+    ]
+
+
+def name_device(namer: EntityNamer, fingerprint: str | None) -> list[EntityKey]:
+    """The device behind a hardware fingerprint; none for a marker."""
+    bare = (fingerprint or "").strip()
+    if bare.lower() in NO_DEVICE:
+        return []
+    return [namer.key(EntityKind.DEVICE, bare[:LONGEST_VALUE])]
+
+
+def name_organization(namer: EntityNamer, organization_id: str | None) -> list[EntityKey]:
+    """The organization, when there is one."""
+    return [namer.key(EntityKind.ORGANIZATION, organization_id[:LONGEST_VALUE])] if organization_id else []
+
+
+def facts_of(enriched: Enriched) -> Facts:
+    """What is stamped into the event, with the version of the data that said it."""
+    return Facts(
+        is_hosting=enriched.is_hosting,
+        is_disposable_email=enriched.mail is not None and enriched.mail.is_disposable,
+        is_library_agent=enriched.is_library_agent,
+        mailbox_digits=enriched.mail.digits if enriched.mail else 0,
+        version=DATA_VERSION,
+    )

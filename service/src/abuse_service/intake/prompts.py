@@ -1,0 +1,44 @@
+"""Cutting what is too long to keep, before anything is decoded."""
+
+import hashlib
+
+import msgspec
+
+from abuse_client.contract import blank_controls, repair
+
+KEEP_OTHER_BYTES = 8192
+"""Bytes that a field other than a prompt may keep."""
+
+_PROMPTS = frozenset({"user_prompt", "system_prompt"})
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_text = msgspec.json.Decoder(str)
+_encode = msgspec.json.Encoder().encode
+
+
+def cut_long_fields(body: bytes, keep_prompt_bytes: int) -> bytes:
+    """The same JSON object with long fields cut.
+
+    A string keeps its first bytes; beside it stand ``NAME_bytes`` and ``NAME_sha256``, both over the JSON text of the
+    whole string, so that equal prompts stay recognisable. A long value that is no string becomes null. Returns
+    ``body`` itself when nothing is long. Raises `msgspec.MsgspecError` or `RecursionError` for what is no object.
+    """
+    fields = _fields.decode(body)
+    cut: dict[str, object] = {}
+    for name, raw in fields.items():
+        keep = keep_prompt_bytes if name in _PROMPTS else KEEP_OTHER_BYTES
+        text = bytes(raw)
+        if len(text) - 2 > keep:
+            cut[name] = _head(text[1:-1], keep) if text[:1] == b'"' else None
+            cut[f"{name}_bytes"] = len(text) - 2
+            cut[f"{name}_sha256"] = hashlib.sha256(memoryview(text)[1:-1]).hexdigest()
+    return _encode({**fields, **cut}) if cut else body
+
+
+def _head(escaped: bytes, keep: int) -> str:
+    """The longest readable start of an escaped JSON string within ``keep`` bytes."""
+    for end in range(keep, max(-1, keep - 12), -1):
+        try:
+            return _text.decode(b'"' + blank_controls(repair(escaped[:end])) + b'"')
+        except msgspec.MsgspecError:
+            continue
+    return ""

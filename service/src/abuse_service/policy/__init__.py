@@ -1,0 +1,1 @@
+"""Rules as data: YAML with CEL expressions, checked and compiled at load."""

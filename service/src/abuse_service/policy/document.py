@@ -1,0 +1,57 @@
+"""The policy file, as it is written."""
+
+import msgspec
+
+from abuse_client.contract import ChallengeType, ResolvedAction, Verdict
+from abuse_service.features.declaration import Declaration
+
+Scalar = bool | int | float | str
+
+
+class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An example that ships with a rule: under these values it fires, or it stays silent."""
+
+    name: str
+    given: dict[str, Scalar]
+    fires: bool
+
+
+class RuleText(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A named claim with a reason.
+
+    ``when`` is CEL. ``reason`` is a sentence for people in which ``{name}`` stands for a value. A rule without a
+    verdict only weighs.
+    """
+
+    id: str
+    title: str
+    signal: str
+    when: str
+    reason: str
+    weight: float
+    verdict: Verdict = Verdict.ALLOW
+    action: ResolvedAction | None = None
+    challenge_type: ChallengeType | None = None
+    model_override: str | None = None
+    retry_after_seconds: int | None = None
+    shadow: bool = False
+    triage: str = ""
+    cases: list[Case] = []
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What evidence that only weighs may add up to."""
+
+    challenge_at: float = 0.6
+    challenge_type: ChallengeType = ChallengeType.TURNSTILE
+
+
+class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A whole policy file."""
+
+    title: str
+    thresholds: dict[str, int | float] = {}
+    lists: dict[str, list[str]] = {}
+    features: dict[str, Declaration]
+    outcome: Outcome = Outcome()
+    rules: list[RuleText]

@@ -1,0 +1,153 @@
+"""A policy, checked and compiled: laws hold, conditions are typed, cases come out as they say."""
+
+import hashlib
+import re
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from abuse_client.contract import ResolvedAction, Verdict
+from abuse_service.errors import PolicyError
+from abuse_service.features.catalog import Catalog
+from abuse_service.features.expression import Expression, Kind, Vocabulary
+from abuse_service.policy.document import Document, RuleText
+from abuse_service.policy.vocabulary import FACTS, REQUIRED_FEATURES
+
+DEFAULT_POLICY = Path(__file__).parent / "default.yaml"
+
+_AGREEING = {
+    Verdict.ALLOW: (None, ResolvedAction.NOTHING, ResolvedAction.LOG),
+    Verdict.CHALLENGE: (ResolvedAction.LOG, ResolvedAction.RATE_LIMIT, ResolvedAction.QUARANTINE_1),
+    Verdict.SOFT_BLOCK: (
+        ResolvedAction.RATE_LIMIT,
+        ResolvedAction.QUARANTINE_1,
+        ResolvedAction.QUARANTINE_2,
+        ResolvedAction.QUARANTINE_3,
+    ),
+    Verdict.HARD_BLOCK: (ResolvedAction.BLOCK,),
+}
+_NAMES = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
+_STRINGS = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'")
+_PLACES = re.compile(r"\{([^{}]+)\}")
+
+
+class Rule:
+    """One rule, compiled; ``reads`` are the names that its condition and its reason use."""
+
+    def __init__(self, text: RuleText, vocabulary: Vocabulary, place: str) -> None:
+        self.text = text
+        self.condition: Expression = vocabulary.compile(text.when, f"{place}.when")
+        bare = _STRINGS.sub("", text.when)
+        named = dict.fromkeys(name for name in _NAMES.findall(bare) if name in vocabulary.names)
+        self.reason_names = tuple(_PLACES.findall(text.reason))
+        for name in self.reason_names:
+            if name not in vocabulary.names:
+                raise PolicyError(f"unknown name {{{name}}}", path=f"{place}.reason")
+        self.reads = tuple(dict.fromkeys([*named, *self.reason_names]))
+
+    def explain(self, values: dict[str, Any]) -> str:
+        """The reason as a sentence, its values filled in."""
+        return _PLACES.sub(lambda place: _show(place[1], values.get(place[1])), self.text.reason)
+
+
+class Policy:
+    """All rules with what they read. ``version`` names this exact text."""
+
+    def __init__(self, text: str) -> None:
+        """Raises `PolicyError` that names the place."""
+        self.document = _read(text)
+        self.version = hashlib.sha256(text.encode()).hexdigest()[:12]
+        self.catalog = Catalog(self.document.features)
+        self.constants = _constants(self.document)
+        self.vocabulary = Vocabulary(self._names())
+        self.rules = [Rule(rule, self.vocabulary, f"rules[{index}]") for index, rule in enumerate(self.document.rules)]
+        self.reads = frozenset(name for rule in self.rules for name in rule.reads)
+        _check_laws(self.document)
+        self._run_cases()
+
+    def _names(self) -> dict[str, Kind]:
+        names = {name: kind for name, (kind, _) in FACTS.items()}
+        names |= {name: feature.kind for name, feature in self.catalog.features.items()}
+        for name, value in self.constants.items():
+            if isinstance(value, list):
+                names[name] = Kind.STRINGS
+            else:
+                names[name] = Kind.DOUBLE if isinstance(value, float) else Kind.INT
+        return names
+
+    def _run_cases(self) -> None:
+        for index, rule in enumerate(self.rules):
+            for case in rule.text.cases:
+                place = f"rules[{index}].cases.{case.name}"
+                unknown = [name for name in case.given if name not in self.vocabulary.names]
+                if unknown:
+                    raise PolicyError(f"unknown name {unknown[0]}", path=place)
+                given = {name: _typed(self.vocabulary.names[name], value) for name, value in case.given.items()}
+                fired = rule.condition.holds(self.vocabulary.values(self._neutral() | given)) is True
+                if fired != case.fires:
+                    raise PolicyError(f"expected {_fires(case.fires)}, found {_fires(fired)}", path=place)
+
+    def _neutral(self) -> dict[str, Any]:
+        blank: dict[Kind, Any] = {Kind.BOOL: False, Kind.INT: 0, Kind.DOUBLE: 0.0, Kind.STRING: "", Kind.STRINGS: []}
+        return {name: blank[kind] for name, kind in self.vocabulary.names.items()} | self.constants
+
+
+def load_policy(path: Path | None) -> Policy:
+    """The policy in a file, or the one that ships. Raises `PolicyError`."""
+    source = path or DEFAULT_POLICY
+    try:
+        text = source.read_text()
+    except OSError as error:
+        raise PolicyError(f"can't read the policy file: {error.strerror}", path=str(source)) from None
+    return Policy(text)
+
+
+def _read(text: str) -> Document:
+    try:
+        return msgspec.yaml.decode(text.encode(), type=Document)
+    except msgspec.ValidationError as error:
+        message, _, place = str(error).partition(" - at ")
+        raise PolicyError(message[:1].lower() + message[1:], path=place.strip("`").removeprefix("$.")) from None
+    except msgspec.DecodeError as error:
+        raise PolicyError(f"not YAML: {error}") from None
+
+
+def _constants(document: Document) -> dict[str, Any]:
+    thresholds = {f"threshold.{name}": value for name, value in document.thresholds.items()}
+    return thresholds | {f"list.{name}": list(values) for name, values in document.lists.items()}
+
+
+def _check_laws(document: Document) -> None:
+    for name in REQUIRED_FEATURES:
+        if name not in document.features:
+            raise PolicyError(f"every policy declares the feature {name}", path="features")
+    seen: set[str] = set()
+    for index, rule in enumerate(document.rules):
+        place = f"rules[{index}]"
+        if rule.id in seen:
+            raise PolicyError(f"a second rule with the id {rule.id}", path=f"{place}.id")
+        seen.add(rule.id)
+        if not 0 <= rule.weight <= 1:
+            raise PolicyError("expected a weight from 0 to 1", path=f"{place}.weight")
+        if rule.action not in _AGREEING[rule.verdict]:
+            allowed = ", ".join(str(action) if action else "none" for action in _AGREEING[rule.verdict])
+            raise PolicyError(f"{rule.verdict} goes with one of: {allowed}", path=f"{place}.action")
+        if rule.verdict is Verdict.CHALLENGE and rule.challenge_type is None:
+            raise PolicyError("CHALLENGE needs a challenge_type", path=f"{place}.challenge_type")
+
+
+def _typed(kind: Kind, value: Any) -> Any:
+    return float(value) if kind is Kind.DOUBLE else value
+
+
+def _fires(fires: bool) -> str:
+    return "the rule to fire" if fires else "the rule to stay silent"
+
+
+def _show(name: str, value: Any) -> str:
+    if value is None:
+        return "unknown"
+    if name.endswith("_microdollars"):
+        return f"{value / 1_000_000:.2f} USD"
+    return f"{value:.2f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,40 @@
+"""The facts, beside features, thresholds and lists, that a rule may read. One list for engine and documentation."""
+
+from abuse_service.features.expression import Kind
+
+FACTS: dict[str, tuple[Kind, str]] = {
+    "identity.is_anonymous": (Kind.BOOL, "known by its fingerprint only"),
+    "identity.is_blocked": (Kind.BOOL, "blocked by the cloud"),
+    "identity.is_deleted": (Kind.BOOL, "the account was deleted"),
+    "identity.was_unblocked": (Kind.BOOL, "the cloud lifted a block, and none is in force: an exception for links"),
+    "identity.is_trusted": (Kind.BOOL, "in the list trusted_identities, or a declared bot or admin"),
+    "identity.is_paying": (Kind.BOOL, "bought credits, has an active pass, or sits on an organization's paid plan"),
+    "identity.has_sso": (Kind.BOOL, "member of an organization that signs in by SSO"),
+    "identity.age_days": (Kind.DOUBLE, "since the account was created, or first seen"),
+    "identity.auth_providers": (Kind.INT, "distinct sign-in providers"),
+    "identity.mailbox_digits": (Kind.INT, "digits in the mailbox's name"),
+    "identity.is_disposable_email": (Kind.BOOL, "the mail domain is a known disposable one"),
+    "identity.spent_microdollars": (Kind.INT, "reported cost for life"),
+    "identity.paid_microdollars": (Kind.INT, "credits bought for life"),
+    "identity.disputes": (Kind.INT, "disputed charges"),
+    "identity.fraud_warnings": (Kind.INT, "early fraud warnings"),
+    "identity.declined_charges": (Kind.INT, "declined charges, insufficient funds and outages left out"),
+    "device.action": (Kind.STRING, "verdict of the device check, upper case, empty when not checked"),
+    "device.is_forged": (Kind.BOOL, "the device check said: not authentic"),
+    "device.users": (Kind.INT, "accounts seen on this account's busiest device"),
+    "card.users": (Kind.INT, "accounts seen with this account's busiest card"),
+    "cluster.size": (Kind.INT, "accounts within two strong links, this one included"),
+    "cluster.blocked": (Kind.INT, "blocked accounts one strong link away"),
+    "cluster.unpaid_microdollars": (Kind.INT, "cost of the cluster's accounts that never paid"),
+    "request.model": (Kind.STRING, "requested model, lower case"),
+    "request.max_tokens": (Kind.INT, "ceiling for generated tokens, 0 when not given"),
+    "request.has_tools": (Kind.BOOL, "the request offers tools"),
+    "request.has_editor": (Kind.BOOL, "the request names an editor"),
+    "request.is_byok": (Kind.BOOL, "runs on the caller's own key"),
+    "request.is_hosting": (Kind.BOOL, "the address belongs to a hosting provider; at sign-in, that one's"),
+    "request.is_library_agent": (Kind.BOOL, "the agent is a library's default"),
+}
+"""Name, type and meaning."""
+
+REQUIRED_FEATURES = ("requests_1m", "spend_1h_microdollars")
+"""Features that every policy declares, since each answer's context carries them."""

@@ -1,0 +1,46 @@
+"""From the image on disk and the log behind it to the states of the moment when the service stopped."""
+
+import msgspec
+
+from abuse_service.events.log import EventLog
+from abuse_service.features.projection import Projection
+from abuse_service.replay.retell import enforcement_of, retell
+from abuse_service.replay.snapshot import STATE_FORMAT, Snapshot, Snapshots
+
+
+class Recovered(msgspec.Struct, frozen=True):
+    """What a recovery did."""
+
+    position: int
+    events: int
+    is_enforced: bool | None
+
+
+def usable_snapshot(snapshots: Snapshots, features: frozenset[str]) -> Snapshot | None:
+    """The image on disk if it holds every feature that is declared now, else ``None``."""
+    snapshot = snapshots.latest_snapshot()
+    if snapshot is None or snapshot.state_format != STATE_FORMAT or not features <= snapshot.features:
+        return None
+    return snapshot
+
+
+def recover(log: EventLog, snapshots: Snapshots, projection: Projection) -> Recovered:
+    """Fold what the image does not hold yet. An image that no longer fits is discarded and all is folded again."""
+    features = frozenset(feature.declaration.key for feature in projection.catalog.features.values())
+    snapshot = usable_snapshot(snapshots, features)
+    if snapshot is None:
+        snapshots.discard_snapshot()
+    ahead = frozenset(snapshot.ahead if snapshot else ())
+    position = snapshot.position if snapshot else 0
+    is_enforced = snapshot.is_enforced if snapshot else None
+    events = 0
+    for stored in log.read(position):
+        position = stored.position
+        event = stored.event
+        if event.request_id in ahead:
+            continue
+        retell(projection, position, event)
+        said = enforcement_of(event)
+        is_enforced = is_enforced if said is None else said
+        events += 1
+    return Recovered(position, events, is_enforced)

@@ -1,0 +1,31 @@
+"""One stored event told again: the same steps as when it came."""
+
+import msgspec
+
+from abuse_service.decisions.decision import Decision
+from abuse_service.events.content import content_of
+from abuse_service.events.event import ENFORCEMENT_CHANGED, Event
+from abuse_service.features.projection import Projection
+from abuse_service.identities.state import Decided
+
+_decision = msgspec.json.Decoder(Decision).decode
+
+
+def retell(projection: Projection, position: int, event: Event) -> None:
+    """Fold a stored event, and the line about its decision."""
+    projection.apply(position, event, content_of(event))
+    if event.outcome is not None and event.identity_entity is not None:
+        projection.note_decision(event.identity_entity, line_of(_decision(event.outcome)))
+
+
+def line_of(decision: Decision) -> Decided:
+    """The line that an identity keeps about a decision."""
+    return Decided(decision.decided_at_ms, decision.request_id, decision.verdict, decision.action, decision.signals)
+
+
+def enforcement_of(event: Event) -> bool | None:
+    """What an event says about the enforcement switch; ``None`` for every other event."""
+    if event.type != ENFORCEMENT_CHANGED:
+        return None
+    said = msgspec.json.decode(event.body)
+    return bool(said["is_enforced"])

@@ -1,0 +1,1 @@
+"""Implementations of the protocols that stand beside their consumers: SQLite today, PostgreSQL next."""

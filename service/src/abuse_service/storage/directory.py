@@ -1,0 +1,86 @@
+"""The data directory: one owner, one database file."""
+
+import fcntl
+import json
+import os
+import secrets
+import sqlite3
+from importlib import resources
+from pathlib import Path
+
+from abuse_service.errors import DirectoryInUse, RefusedToStart, StorageUnavailable
+
+DATABASE_NAME = "abuse.db"
+FORMAT_VERSION = 1
+
+
+class DataDirectory:
+    """A directory that this process owns until `close`."""
+
+    def __init__(self, path: Path) -> None:
+        """Make the directory where it is missing and take its lock. Raises `DirectoryInUse` or `RefusedToStart`."""
+        self.path = path
+        try:
+            path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise RefusedToStart(f"can't use the data directory {path}: {error.strerror}") from None
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._lock)
+            owner = read_owner(path)
+            who = f"process {owner['pid']}" if owner else "another process"
+            raise DirectoryInUse(f"the data directory {path} is in use by {who}; one directory serves one") from None
+
+    def connect(self) -> sqlite3.Connection:
+        """A connection to the database, WAL with full synchronisation. It may move between threads, one at a time."""
+        connection = sqlite3.connect(
+            self.path / DATABASE_NAME, isolation_level=None, check_same_thread=False, cached_statements=64
+        )
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA cache_size = -65536")
+        connection.execute("PRAGMA busy_timeout = 5000")
+        return connection
+
+    def prepare(self, connection: sqlite3.Connection) -> None:
+        """Make the tables, and refuse a directory of a newer format. Raises `StorageUnavailable`, `RefusedToStart`."""
+        try:
+            found = connection.execute("PRAGMA user_version").fetchone()[0]
+            if found > FORMAT_VERSION:
+                raise RefusedToStart(
+                    f"the data directory {self.path} has format {found}, this version knows {FORMAT_VERSION}"
+                )
+            if found < FORMAT_VERSION:
+                connection.executescript(resources.files(__package__).joinpath("schema.sql").read_text())
+                connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
+        except sqlite3.Error as error:
+            raise StorageUnavailable(f"can't open the database in {self.path}: {error}") from None
+
+    def announce(self, url: str) -> None:
+        """Leave a note for operators' verbs: who owns the directory and where he answers."""
+        (self.path / "owner.json").write_text(json.dumps({"pid": os.getpid(), "url": url}))
+
+    def close(self) -> None:
+        """Give the directory back."""
+        (self.path / "owner.json").unlink(missing_ok=True)
+        os.close(self._lock)
+
+
+def read_owner(path: Path) -> dict[str, str] | None:
+    """Who announced himself as owner, or ``None``."""
+    try:
+        owner = json.loads((path / "owner.json").read_text())
+    except (OSError, ValueError):
+        return None
+    return owner if isinstance(owner, dict) else None
+
+
+def read_secret(connection: sqlite3.Connection) -> bytes:
+    """The secret that keys this directory's entities; made at first use and never shown."""
+    connection.execute(
+        "INSERT INTO meta (name, value) VALUES ('entity_secret', ?) ON CONFLICT DO NOTHING", (secrets.token_bytes(32),)
+    )
+    row = connection.execute("SELECT value FROM meta WHERE name = 'entity_secret'").fetchone()
+    return bytes(row[0])

@@ -1,0 +1,48 @@
+-- What one data directory keeps. The log (block) is the truth; event_key and request index it; state and snapshot are
+-- a projection that can be rebuilt from it at any time.
+
+CREATE TABLE IF NOT EXISTS meta (
+    name  TEXT PRIMARY KEY,
+    value BLOB NOT NULL
+) WITHOUT ROWID;
+
+-- One row for all events that were committed together: length-prefixed MessagePack lists, one an append.
+CREATE TABLE IF NOT EXISTS block (
+    position INTEGER PRIMARY KEY CHECK (position > 0),
+    events   INTEGER NOT NULL CHECK (events > 0),
+    body     BLOB    NOT NULL
+);
+
+CREATE TABLE IF NOT EXISTS event_key (
+    key      BLOB PRIMARY KEY CHECK (length(key) = 16),
+    position INTEGER NOT NULL,
+    content  BLOB
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS request (
+    request_id INTEGER PRIMARY KEY CHECK (request_id > 0),
+    position   INTEGER NOT NULL
+);
+
+CREATE TABLE IF NOT EXISTS state (
+    key  BLOB PRIMARY KEY CHECK (length(key) = 17),
+    body BLOB NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS snapshot (
+    one      INTEGER PRIMARY KEY CHECK (one = 1),
+    position INTEGER NOT NULL,
+    body     BLOB NOT NULL
+);
+
+CREATE TABLE IF NOT EXISTS rejected (
+    rejected_id    INTEGER PRIMARY KEY AUTOINCREMENT,
+    received_at_ms INTEGER NOT NULL,
+    source         TEXT    NOT NULL,
+    place          INTEGER NOT NULL,
+    path           TEXT    NOT NULL,
+    message        TEXT    NOT NULL,
+    body           BLOB    NOT NULL,
+    state          TEXT    NOT NULL DEFAULT 'waiting'
+);
+CREATE INDEX IF NOT EXISTS rejected_waiting ON rejected (rejected_id) WHERE state = 'waiting';

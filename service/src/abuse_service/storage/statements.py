@@ -1,0 +1,46 @@
+"""The statements of the append path.
+
+Each handles any number of rows in one step, which runs without Python's interpreter lock: a statement a row would take
+and give back the lock once a row, and under load wait for it every time.
+"""
+
+# Which of the keys, 16 bytes each in one blob, are known: "index:position:content" joined by commas.
+KNOWN_KEYS = """
+WITH RECURSIVE place(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM place WHERE i + 1 < :count)
+SELECT group_concat(i || ':' || position || ':' || coalesce(hex(content), ''))
+FROM place CROSS JOIN event_key ON key = substr(:keys, i * 16 + 1, 16)
+"""
+
+# :positions is a JSON list, an entry a key.
+ADD_KEYS = """
+INSERT INTO event_key (key, position, content)
+SELECT substr(:keys, key * 16 + 1, 16), value, nullif(substr(:contents, key * 8 + 1, 8), zeroblob(8))
+FROM json_each(:positions)
+"""
+
+ADD_BLOCK = "INSERT INTO block (position, events, body) VALUES (?, ?, ?)"
+
+# :requests is a JSON list of [request_id, position].
+ADD_REQUESTS = """
+INSERT INTO request (request_id, position)
+SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(:requests)
+"""
+
+# :keys is one blob of 17 bytes a key, :bodies one blob, :spans a JSON list of [offset from 1, length].
+PUT_STATES = """
+INSERT INTO state (key, body)
+SELECT substr(:keys, key * 17 + 1, 17), substr(:bodies, json_extract(value, '$[0]'), json_extract(value, '$[1]'))
+FROM json_each(:spans) WHERE true
+ON CONFLICT (key) DO UPDATE SET body = excluded.body
+"""
+
+PUT_SNAPSHOT = """
+INSERT INTO snapshot (one, position, body) VALUES (1, ?, ?)
+ON CONFLICT (one) DO UPDATE SET position = excluded.position, body = excluded.body
+"""
+
+ADD_REJECTED = """
+INSERT INTO rejected (received_at_ms, source, place, path, message, body) VALUES (?, ?, ?, ?, ?, ?)
+"""
+
+REJECTED_COLUMNS = "rejected_id, received_at_ms, source, place, path, message, body, state"

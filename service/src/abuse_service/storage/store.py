@@ -1,0 +1,317 @@
+"""The embedded store: log, quarantine, cold states and snapshots in one SQLite file."""
+
+import asyncio
+import sqlite3
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from abuse_service.errors import NotFound, StorageUnavailable
+from abuse_service.events.event import Event, Stored
+from abuse_service.events.log import Appended, Rejected
+from abuse_service.identities.states import Cut
+from abuse_service.replay.snapshot import Snapshot
+from abuse_service.storage import statements
+from abuse_service.storage.blocks import pack_events, unpack_block
+from abuse_service.storage.directory import DataDirectory, read_secret
+from abuse_service.storage.writer import Task, Waiting, Writer, write_cut
+
+_IDS_A_BLOCK = 100_000
+_IDS_LEFT_TO_RENEW = 50_000
+_FORGET_KNOWN = "DELETE FROM state"
+
+Then = Callable[[Appended], None]
+
+
+class SqliteStore:
+    """Everything durable of an embedded service. All methods are for one thread, the event loop's."""
+
+    def __init__(self, path: Path, waiting_bytes: int) -> None:
+        """Open the directory. Raises `DirectoryInUse`, `RefusedToStart` or `StorageUnavailable`."""
+        self.directory = DataDirectory(path)
+        try:
+            self._reader = self.directory.connect()
+            self.directory.prepare(self._reader)
+            self.secret = read_secret(self._reader)
+            self._last_position = self._find_last_position()
+            self._next_id, self._last_id = self._reserve_at_start()
+        except sqlite3.Error as error:
+            self.directory.close()
+            raise StorageUnavailable(f"can't open the database in {path}: {error}") from None
+        except Exception:
+            self.directory.close()
+            raise
+        self._most_waiting_bytes = waiting_bytes
+        self._waiting_bytes = 0
+        self._is_renewing = False
+        self._pending_requests: dict[int, None] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._writer: Writer | None = None
+        self._recent_block: tuple[int, list[Event]] = (0, [])
+        self.is_failing = False
+
+    # the log
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin to take writes, and tell their outcome on ``loop``."""
+        self._loop = loop
+        self._writer = Writer(self.directory.connect(), self._last_position, self._done_on_writer_thread)
+
+    def append(
+        self, events: list[Event], rejected: list[Rejected] | None = None, then: Then | None = None
+    ) -> Awaitable[Appended]:
+        """Make the events durable together.
+
+        ``then`` is called at once after the commit, in the order of positions, before the awaiting caller goes on.
+        Raises `StorageUnavailable`; then nothing was kept.
+        """
+        assert self._loop is not None
+        future: asyncio.Future[Appended] = self._loop.create_future()
+        entry = Waiting(events, pack_events(events) if events else b"", rejected or [], False, (future, then))
+        if self._waiting_bytes and self._waiting_bytes + _size(entry) > self._most_waiting_bytes:
+            raise StorageUnavailable("the disk can't keep up; nothing was acknowledged, send it again")
+        self._enqueue(entry)
+        return future
+
+    def record(self, event: Event) -> None:
+        """Append soon. While the disk is full a record waits in memory; see `has_room`."""
+        if event.request_id:
+            self._pending_requests[event.request_id] = None
+        self._enqueue(Waiting([event], pack_events([event]), [], True))
+
+    def read(self, after: int, limit: int = 0) -> Iterator[Stored]:
+        """Events behind position ``after`` in order, all or ``limit``."""
+        first = self._reader.execute(
+            "SELECT coalesce(max(position), 0) FROM block WHERE position <= ?", (after + 1,)
+        ).fetchone()[0]
+        given = 0
+        rows = self._reader.execute("SELECT position, body FROM block WHERE position >= ? ORDER BY position", (first,))
+        for position, body in rows:
+            for offset, event in enumerate(unpack_block(body)):
+                if position + offset > after:
+                    yield Stored(position + offset, event)
+                    given += 1
+                    if given == limit:
+                        return
+
+    def find_request(self, request_id: int) -> Stored | None:
+        """The event that holds the decision with this request id."""
+        row = self._reader.execute("SELECT position FROM request WHERE request_id = ?", (request_id,)).fetchone()
+        return self.find(row[0]) if row else None
+
+    def find_event(self, event_key: bytes) -> Stored | None:
+        """The event that was kept under this key."""
+        row = self._reader.execute("SELECT position FROM event_key WHERE key = ?", (event_key,)).fetchone()
+        return self.find(row[0]) if row else None
+
+    def find(self, position: int) -> Stored | None:
+        """The event at a position."""
+        first, events = self._recent_block
+        if not first <= position < first + len(events):
+            row = self._reader.execute(
+                "SELECT position, body FROM block WHERE position <= ? ORDER BY position DESC LIMIT 1", (position,)
+            ).fetchone()
+            if row is None:
+                return None
+            first, events = row[0], list(unpack_block(row[1]))
+            self._recent_block = (first, events)
+        return Stored(position, events[position - first]) if first <= position < first + len(events) else None
+
+    @property
+    def last_position(self) -> int:
+        """Position of the newest event that is durable and told."""
+        return self._last_position
+
+    @property
+    def pending_requests(self) -> tuple[int, ...]:
+        """Request ids that were recorded and are not durable yet."""
+        return tuple(self._pending_requests)
+
+    async def settle(self) -> None:
+        """Wait until all that was recorded so far is durable. Raises `StorageUnavailable`."""
+        await self._run(lambda connection: None)
+        if self._pending_requests and self.is_failing:
+            raise StorageUnavailable
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more record may wait for the disk."""
+        return self._waiting_bytes < self._most_waiting_bytes
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes that wait for the disk."""
+        return self._waiting_bytes
+
+    def next_request_id(self) -> int:
+        """An id never issued before and never again, also after a crash; 0 when none can be had."""
+        if self._last_id - self._next_id < _IDS_LEFT_TO_RENEW and not self._is_renewing:
+            self._renew_ids()
+        if self._next_id > self._last_id:
+            return 0
+        self._next_id += 1
+        return self._next_id - 1
+
+    # quarantine
+
+    def list_rejected(self, limit: int) -> list[Rejected]:
+        """The waiting ones, oldest first."""
+        rows = self._reader.execute(
+            f"SELECT {statements.REJECTED_COLUMNS} FROM rejected WHERE state = 'waiting' ORDER BY rejected_id LIMIT ?",
+            (limit,),
+        )
+        return [_rejected(row) for row in rows]
+
+    def find_rejected(self, rejected_id: int) -> Rejected:
+        """One of them. Raises `NotFound`."""
+        row = self._reader.execute(
+            f"SELECT {statements.REJECTED_COLUMNS} FROM rejected WHERE rejected_id = ?", (rejected_id,)
+        ).fetchone()
+        if row is None:
+            raise NotFound("no rejected event has this id", path="rejected_id")
+        return _rejected(row)
+
+    async def close_rejected(self, rejected_id: int, state: str) -> None:
+        """Mark one as ``retried`` or ``dropped``. Raises `StorageUnavailable`."""
+        await self._run(
+            lambda connection: connection.execute(
+                "UPDATE rejected SET state = ? WHERE rejected_id = ?", (state, rejected_id)
+            )
+        )
+
+    # states and snapshots
+
+    def load(self, key: bytes) -> bytes | None:
+        """The packed state of the last finished cut."""
+        row = self._reader.execute("SELECT body FROM state WHERE key = ?", (key,)).fetchone()
+        return row[0] if row else None
+
+    def latest_snapshot(self) -> Snapshot | None:
+        """What the states on disk are an image of."""
+        row = self._reader.execute("SELECT body FROM snapshot").fetchone()
+        return msgspec.msgpack.decode(row[0], type=Snapshot) if row else None
+
+    async def write_snapshot(self, cut: Cut, snapshot: Snapshot) -> None:
+        """Replace the image on disk. Raises `StorageUnavailable`; then the old image stays."""
+        body = msgspec.msgpack.encode(snapshot)
+        await self._run(lambda connection: write_cut(connection, cut, body))
+
+    def discard_snapshot(self) -> None:
+        """Forget the image; only before `start`."""
+        self._reader.execute("BEGIN IMMEDIATE")
+        self._reader.execute(_FORGET_KNOWN)
+        self._reader.execute("DELETE FROM snapshot")
+        self._reader.execute("COMMIT")
+
+    def close(self) -> None:
+        """Write what waits and give the directory back."""
+        if self._writer is not None:
+            self._writer.close()
+        self._reader.close()
+        self.directory.close()
+
+    # inside
+
+    def _enqueue(self, entry: Waiting) -> None:
+        self._waiting_bytes += _size(entry)
+        assert self._writer is not None
+        self._writer.submit(entry)
+
+    async def _run(self, run: Callable[[sqlite3.Connection], Any]) -> None:
+        assert self._loop is not None
+        assert self._writer is not None
+        future: asyncio.Future[None] = self._loop.create_future()
+        self._writer.submit(Task(run, future))
+        await future
+
+    def _done_on_writer_thread(self, entries: list[Waiting | Task]) -> None:
+        if self._loop is not None and entries:
+            self._loop.call_soon_threadsafe(self._tell, entries)
+
+    def _tell(self, entries: list[Waiting | Task]) -> None:
+        """Tell each caller what became of his write, in the order of positions."""
+        for entry in entries:
+            if isinstance(entry, Task):
+                _resolve(entry.context, None, entry.error)
+            else:
+                self._tell_append(entry)
+
+    def _tell_append(self, entry: Waiting) -> None:
+        self._waiting_bytes -= _size(entry)
+        result = entry.result
+        future, then = entry.context or (None, None)
+        if not isinstance(result, Appended):
+            self.is_failing = True
+            _resolve(future, None, result)
+            return
+        self.is_failing = False
+        self._last_position = max(self._last_position, *result.positions, 0)
+        if entry.may_wait:
+            for event in entry.events:
+                self._pending_requests.pop(event.request_id or 0, None)
+        if then is not None:
+            then(result)
+        _resolve(future, result, None)
+
+    def _find_last_position(self) -> int:
+        row = self._reader.execute("SELECT position + events - 1 FROM block ORDER BY position DESC LIMIT 1").fetchone()
+        return row[0] if row else 0
+
+    def _reserve_at_start(self) -> tuple[int, int]:
+        return _reserve_ids(self._reader)
+
+    def _renew_ids(self) -> None:
+        self._is_renewing = True
+        reserved: list[tuple[int, int]] = []
+
+        def told(future: "asyncio.Future[None]") -> None:
+            self._is_renewing = False
+            if future.exception() is None:
+                # Ids are issued in one run: the rest of the old block is given up only when it is used up.
+                self._last_id = reserved[0][1]
+
+        assert self._loop is not None
+        assert self._writer is not None
+        future: asyncio.Future[None] = self._loop.create_future()
+        future.add_done_callback(told)
+        self._writer.submit(Task(lambda connection: reserved.append(_reserve_ids(connection)), future))
+
+
+def _size(entry: Waiting) -> int:
+    return len(entry.packed) + sum(len(rejected.body) for rejected in entry.rejected)
+
+
+def _reserve_ids(connection: sqlite3.Connection) -> tuple[int, int]:
+    """The next block of request ids, first and last; durable before one of them is issued."""
+    row = connection.execute("SELECT value FROM meta WHERE name = 'next_request_id'").fetchone()
+    first = int(row[0]) if row else 1
+    connection.execute(
+        "INSERT INTO meta (name, value) VALUES ('next_request_id', ?) "
+        "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        (first + _IDS_A_BLOCK,),
+    )
+    return first, first + _IDS_A_BLOCK - 1
+
+
+def _resolve(future: "asyncio.Future[Any] | None", result: Any, error: Exception | None) -> None:
+    if future is None or future.done():
+        return
+    if error is not None:
+        future.set_exception(error)
+    else:
+        future.set_result(result)
+
+
+def _rejected(row: tuple[Any, ...]) -> Rejected:
+    return Rejected(
+        rejected_id=row[0],
+        received_at_ms=row[1],
+        source=row[2],
+        index=row[3],
+        path=row[4],
+        message=row[5],
+        body=row[6],
+        state=row[7],
+    )

@@ -1,0 +1,55 @@
+"""What the service says about itself: log lines and metrics. No personal data, no secret, no prompt in either."""
+
+import logging
+import sys
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+log = structlog.get_logger("abuse_service")
+
+
+def configure_logging(log_format: str) -> None:
+    """Write log lines to standard error, as text for people or JSON for programs."""
+    renderer = structlog.processors.JSONRenderer() if log_format == "json" else structlog.dev.ConsoleRenderer()
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+class Metrics:
+    """The service's metrics, one registry a service. Labels hold names of ours only, never what a sender wrote."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        one = self.registry
+        self.requests = Counter("abuse_http_requests", "Requests answered.", ["route", "status"], registry=one)
+        self.events = Counter("abuse_events", "Events kept, by type.", ["type"], registry=one)
+        self.duplicates = Counter("abuse_duplicate_events", "Events that were known already.", registry=one)
+        self.conflicts = Counter("abuse_conflicting_events", "Duplicates with other content.", registry=one)
+        self.rejected = Counter("abuse_rejected_events", "Events in quarantine.", registry=one)
+        self.malformed = Counter("abuse_malformed_fields", "Optional fields read as absent.", registry=one)
+        self.decisions = Counter("abuse_decisions", "Decisions, by verdict.", ["verdict"], registry=one)
+        self.degraded = Counter("abuse_degraded", "Answers given without a part that failed.", ["part"], registry=one)
+        self.classify_seconds = Histogram(
+            "abuse_classify_seconds",
+            "Time to decide, inside the service.",
+            buckets=(0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0),
+            registry=one,
+        )
+        self.position = Gauge("abuse_log_position", "Newest durable position.", registry=one)
+        self.waiting_bytes = Gauge("abuse_log_waiting_bytes", "Bytes that wait for the disk.", registry=one)
+        self.hot_states = Gauge("abuse_hot_states", "Entities held in memory.", registry=one)
+        self.enforcing = Gauge("abuse_enforcing", "1 while verdicts are enforced.", registry=one)
+
+    def text(self) -> bytes:
+        """All metrics in Prometheus' text format."""
+        return generate_latest(self.registry)
