@@ -79,12 +79,16 @@ def event_type(fields: dict[str, Any]) -> str:
 
 def encode(value: Wire) -> bytes:
     """The JSON bytes of a contract value, entries of ``extra`` beside the known fields."""
-    plain = to_builtins(value)
+    return encode_fields(to_builtins(value))
+
+
+def encode_fields(fields: dict[str, Any]) -> bytes:
+    """The JSON bytes of a plain object, half surrogates mended. Raises `TypeError` for what JSON cannot hold."""
     try:
-        return _encoder.encode(plain)
+        return _encoder.encode(fields)
     except UnicodeEncodeError:
         # json spells half a surrogate pair as an escape, which is what repair() mends.
-        return _encoder.encode(json.loads(repair(json.dumps(plain).encode())))
+        return _encoder.encode(json.loads(repair(json.dumps(msgspec.to_builtins(fields)).encode())))
 
 
 def to_builtins(value: Any) -> Any:

@@ -1,0 +1,43 @@
+"""Asking for a classification: what is the same for threads and for asyncio."""
+
+from concurrent.futures import Future
+
+from abuse_client import drafts
+from abuse_client.answers import BadAnswer, read_classification
+from abuse_client.contract import Classification, ClassifyPayload
+from abuse_client.drafts import Fields
+from abuse_client.engine import CLASSIFY_PATH
+from abuse_client.reporting import Reporting
+from abuse_client.service import Answer, NoAnswer
+
+
+class Asking(Reporting):
+    """Puts the question and reads the answer; the waiting in between is the subclass's."""
+
+    def _ask(self, payload: ClassifyPayload | Fields, deadline: float) -> "Future[Answer] | None":
+        if self._is_silent:
+            return None
+        try:
+            draft = drafts.classification(payload)
+            if self._settings.strict:
+                draft.insist()
+        except Exception as error:
+            self._wrong(CLASSIFY_PATH, error)
+            return None
+        if not self._settings.url:
+            return None
+        try:
+            return self._engine.ask(draft.body, deadline)
+        except Exception as error:
+            self._unanswered(error)
+            return None
+
+    def _understand(self, answer: Answer) -> Classification:
+        classification = read_classification(answer)
+        self._engine.tally.add(sent=1)
+        return classification
+
+    def _unanswered(self, error: BaseException) -> None:
+        kind = error.kind if isinstance(error, NoAnswer | BadAnswer) else type(error).__name__
+        self._engine.tally.add(failed=1)
+        self._engine.failures.tell(f"{CLASSIFY_PATH} failed, {kind}", str(error) or "no answer by the deadline")

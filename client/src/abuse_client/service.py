@@ -1,0 +1,99 @@
+"""One request to the abuse service and its answer, however the other side behaves."""
+
+import asyncio
+import email.utils
+import importlib
+import time
+
+import httpx
+import msgspec
+
+from abuse_client.settings import Settings
+
+# anyio imports this at the first connection, which would be in a thread; a fork meanwhile leaves the import locked.
+importlib.import_module("anyio._backends._asyncio")
+
+MAX_ANSWER_BYTES = 2**20
+MAX_CONNECTIONS = 200
+MAX_KEPT_CONNECTIONS = 20
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What the service answered."""
+
+    status: int
+    body: bytes
+    retry_after_s: float | None = None
+
+    @property
+    def is_success(self) -> bool:
+        return 200 <= self.status < 300
+
+
+class NoAnswer(Exception):
+    """The service gave no answer that can be read."""
+
+    def __init__(self, kind: str, reason: str = "", *, may_retry: bool) -> None:
+        super().__init__(reason or kind)
+        self.kind = kind
+        self.may_retry = may_retry
+
+
+class Service:
+    """The abuse service at one address, over connections that are kept."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._http = httpx.AsyncClient(
+            headers={
+                "Content-Type": "application/json",
+                "Accept": "application/json",
+                "Accept-Encoding": "identity",
+                "User-Agent": "abuse-client",
+                **settings.token_headers,
+            },
+            follow_redirects=False,
+            timeout=None,
+            limits=httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_KEPT_CONNECTIONS),
+        )
+
+    async def post(self, path: str, body: bytes, within_s: float) -> Answer:
+        """Send ``body`` and read the whole answer, all of it within the given time. Raises `NoAnswer`."""
+        try:
+            async with asyncio.timeout(within_s):
+                return await self._post(path, body)
+        except TimeoutError:
+            raise NoAnswer("time-out", f"no whole answer within {within_s:.3g} s", may_retry=True) from None
+        except (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL) as error:
+            raise NoAnswer(type(error).__name__, str(error), may_retry=False) from None
+        except (httpx.HTTPError, OSError) as error:
+            raise NoAnswer(type(error).__name__, str(error), may_retry=True) from None
+
+    async def close(self) -> None:
+        """Close the kept connections."""
+        await self._http.aclose()
+
+    async def _post(self, path: str, body: bytes) -> Answer:
+        received = bytearray()
+        async with self._http.stream("POST", self._settings.address(path), content=body) as response:
+            async for chunk in response.aiter_raw():
+                received += chunk
+                if len(received) > MAX_ANSWER_BYTES:
+                    raise NoAnswer("endless answer", f"answer longer than {MAX_ANSWER_BYTES} bytes", may_retry=False)
+            return Answer(
+                status=response.status_code,
+                body=bytes(received),
+                retry_after_s=_retry_after(response.headers.get("Retry-After"), time.time()),
+            )
+
+
+def _retry_after(header: str | None, now_s: float) -> float | None:
+    """The seconds that a Retry-After header asks for; it holds seconds or a date."""
+    if header is None:
+        return None
+    if header.strip().isdigit():
+        return float(header)
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(header).timestamp() - now_s)
+    except (ValueError, OverflowError):
+        return None
