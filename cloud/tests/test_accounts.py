@@ -24,7 +24,8 @@ def test_signup_reports_whole_identity(town: Town) -> None:
     person = town.newcomer(city="S%C3%A3o%20Paulo", country="BR", fingerprint="hw_1")
     person.come_in("newsletter")
     [body] = town.arrived("/api/auth-event")
-    created_at, occurred_at = body.pop("account_created_at"), body.pop("occurred_at")
+    created_at, occurred_at, event_id = (body.pop(name) for name in ("account_created_at", "occurred_at", "event_id"))
+    assert event_id
     assert created_at.startswith("20")
     assert occurred_at > 1_700_000_000_000
     assert {name: value for name, value in body.items() if value is not None} == {

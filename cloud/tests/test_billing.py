@@ -75,6 +75,16 @@ def test_pass_follows_its_subscription(town: Town, user: Person, customer: str) 
     assert credits["data"]["microdollars_acquired"] == 49_000_000
 
 
+def test_changes_within_second_keep_order(town: Town, customer: str) -> None:
+    """Stripe tells whole seconds; two changes within one still carry times that tell which came last."""
+    now = int(time.time())
+    town.desk.post("customer.subscription.created", subscription(customer, "tier_19"), created=now).raise_for_status()
+    town.desk.post("invoice.paid", paid_invoice(customer, "tier_19", 1_900), created=now).raise_for_status()
+    first, second = town.events("billing.kilo_pass_changed")
+    assert first["occurred_at"] == now * 1000
+    assert second["occurred_at"] == now * 1000 + 1
+
+
 def test_unchanged_pass_reports_nothing(town: Town, customer: str) -> None:
     """A subscription event that changes neither tier nor status nor streak is no change."""
     for _ in range(2):

@@ -48,7 +48,7 @@ def sent(town: Town, kind: str, subject: Any, previous: Any = None) -> tuple[Any
 def assert_forwarded(event: Any, arrived: Any, user: Person) -> None:
     """Hold what arrived against the webhook: all of it, its owner, its time."""
     assert arrived["data"] == event | {"kilo_user_id": user.kilo_user_id}
-    assert arrived["occurred_at"] == CREATED * 1000
+    assert (arrived["occurred_at"], arrived["event_id"]) == (CREATED * 1000, event["id"])
 
 
 def test_attached_method_keeps_its_card(town: Town, user: Person, customer: str) -> None:

@@ -39,6 +39,8 @@ class KiloPass(Base):
     is_cancelling: Mapped[bool]
     subscription_at: Mapped[datetime]
     """When Stripe said the last of the subscription that we know; an older word comes too late."""
+    changed_at: Mapped[datetime]
+    """When tier, status or streak last changed; no two changes of one pass share it."""
 
 
 class StripeOwner(Base):

@@ -1,10 +1,11 @@
 """The monthly pass: tier, status and streak, as Stripe's subscription and its paid invoices tell them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from abuse_client import events
 from cloud.billing.models import KiloPass
 from cloud.billing.service import book_credits, is_booked
+from cloud.database import epoch_ms
 from cloud.transactions import Work
 
 ENDED = frozenset({"canceled", "incomplete_expired", "unpaid"})
@@ -41,13 +42,15 @@ def change_pass(work: Work, held: KiloPass, *, tier: str | None, status: str, st
     if (held.tier, held.status, held.streak_months) == (tier, status, streak_months):
         return
     held.tier, held.status, held.streak_months = tier, status, streak_months
+    # Stripe tells whole seconds: two changes within one would tie, and nobody could say which came last.
+    held.changed_at = max(work.happened_at, held.changed_at + timedelta(milliseconds=1))
     work.report_after_commit(
         events.billing_kilo_pass_changed(
             kilo_user_id=held.user_id,
             tier=tier,
             status=status,
             streak_months=streak_months,
-            occurred_at=work.occurred_at_ms,
+            occurred_at=epoch_ms(held.changed_at),
         )
     )
 
@@ -56,7 +59,9 @@ def held_pass(work: Work, user_id: str) -> KiloPass:
     """Return the user's pass, a blank one when he had none so far."""
     held = work.session.get(KiloPass, user_id)
     if held is None:
-        held = KiloPass(user_id=user_id, streak_months=0, is_cancelling=False, subscription_at=LONG_AGO)
+        held = KiloPass(
+            user_id=user_id, streak_months=0, is_cancelling=False, subscription_at=LONG_AGO, changed_at=LONG_AGO
+        )
         work.session.add(held)
     return held
 

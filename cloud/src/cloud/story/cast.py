@@ -6,6 +6,7 @@ import httpx
 
 from cloud.story.person import Person
 
+PLACES = (("Lisbon", "PT"), ("Oslo", "NO"), ("S%C3%A3o%20Paulo", "BR"))
 BLOCKED_DEVICE = "hw_5f1c0d9ab2e74f6e"
 
 
@@ -52,13 +53,13 @@ def gather(http: httpx.Client, admin_email: str) -> Cast:
 
 def person(http: httpx.Client, number: int, email: str, role: str, fingerprint: str | None = None) -> Person:
     """Return a person whose network and device are nobody else's unless a fingerprint is given."""
-    places = (("Lisbon", "PT", "192.0.2"), ("Oslo", "NO", "198.51.100"), ("S%C3%A3o%20Paulo", "BR", "203.0.113"))
-    city, country, network = places[number % len(places)]
+    city, country = PLACES[number % len(PLACES)]
     return Person(
         http=http,
         email=email,
         role=role,
-        ip_address=f"{network}.{10 + number}",
+        # Addresses for documentation; each person in a network (/48) of his own, as strangers are.
+        ip_address=f"2001:db8:{number:x}::{10 + number:x}",
         city=city,
         country=country,
         ja4_digest=f"t13d15{number:02d}h2_8daaf6152771_{number:012x}",

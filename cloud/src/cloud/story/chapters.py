@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 
 from cloud.story.cast import Cast, gather
-from cloud.story.deeds import buy, customer_id, drain, join, look
+from cloud.story.deeds import GRAND_FREE, buy, customer_id, drain, join, look
 from cloud.story.person import Person
 from cloud.story.report import Account, StoryReport
 from cloud.story.stripe_desk import (
@@ -25,6 +25,7 @@ Step = tuple[str, Callable[[], object]]
 
 REQUEST_SECONDS = 60.0
 FLUSH_SECONDS = 10
+AT_THE_END = "at the end"
 
 
 def silent(done: int, total: int, text: str) -> None:
@@ -155,8 +156,9 @@ def abuse(cast: Cast) -> list[Step]:
 
 def last_looks(cast: Cast) -> list[Step]:
     """Each interesting account asks once more, now that everything is known."""
-    shown = (cast.honest, cast.pardoned, cast.blocked, cast.same_device, cast.drained)
-    return [(f"{person.role} asks once more", partial(look, person, "at the end")) for person in shown]
+    shown = (cast.honest, cast.pardoned, cast.blocked, cast.same_device)
+    looks: list[Step] = [(f"{person.role} asks once more", partial(look, person, AT_THE_END)) for person in shown]
+    return [*looks, ("drained asks once more", partial(look, cast.drained, AT_THE_END, GRAND_FREE))]
 
 
 def chat_some(person: Person, model: str, times: int, organization_id: str | None = None) -> None:

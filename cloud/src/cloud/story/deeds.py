@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 
 from cloud.gateway.catalogue import CATALOGUE
-from cloud.story.person import Person
+from cloud.story.person import FREE_MODEL, Person
 from cloud.story.stripe_desk import StripeDesk, payment_intent, payment_method
 
 GRAND_FREE = "acme/grand-2:free"
@@ -56,8 +56,11 @@ def is_held_back(response: httpx.Response) -> bool:
     return not response.is_success or response.json()["model"] != GRAND_UPSTREAM
 
 
-def look(person: Person, when: str) -> None:
+def look(person: Person, when: str, model: str = FREE_MODEL) -> None:
     """Ask the gateway once more and note what it said."""
-    response = person.chat(prompt="One more question.")
-    said = "answered" if response.is_success else f"refused ({response.json()['error']['code']})"
-    person.deeds.append(f"asked the gateway {when}: {said}")
+    response = person.chat(model=model, prompt="One more question.")
+    if response.is_success:
+        said = f"answered by {response.json()['model']}"
+    else:
+        said = f"refused ({response.json()['error']['code']})"
+    person.deeds.append(f"asked {model} {when}: {said}")

@@ -15,6 +15,8 @@ FORWARDED = {
     "payment_intent.succeeded": events.stripe_payment_intent_succeeded,
 }
 
+MAX_EVENT_ID_LENGTH = 64
+
 
 def forward(work: Work, notice: Notice, owner: Owner | None) -> None:
     """Report the event if its type is one of the seven; an unknown owner is left out, never guessed."""
@@ -28,5 +30,7 @@ def forward(work: Work, notice: Notice, owner: Owner | None) -> None:
             kilo_user_id=owner.user_id,
             organization_id=owner.organization_id,
             occurred_at=work.occurred_at_ms,
+            # Stripe's own id, so that a later import of the same event counts as the same.
+            event_id=notice.id if len(notice.id) <= MAX_EVENT_ID_LENGTH else None,
         )
     )

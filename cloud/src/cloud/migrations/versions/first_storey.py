@@ -158,6 +158,7 @@ def upgrade() -> None:
         sa.Column("streak_months", BIG, nullable=False),
         sa.Column("is_cancelling", sa.Boolean(), nullable=False),
         sa.Column("subscription_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint("streak_months >= 0", name=op.f("ck_kilo_passes_streak_is_positive")),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_kilo_passes_user_id")),
         sa.PrimaryKeyConstraint("user_id", name=op.f("pk_kilo_passes")),
