@@ -1,0 +1,108 @@
+"""The demonstration from the first process to the last."""
+
+import os
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from abuse_lab.demo.claims import complaints
+from abuse_lab.demo.page import commands, make_console, render
+from abuse_lab.demo.sight import Sight, look
+from abuse_lab.desk import ServiceDesk
+from abuse_lab.service_process import ServiceProcess
+from cloud.running import run_cloud
+from cloud.story import StoryReport, play
+
+
+def show(*, stays: bool, console: Console | None = None) -> int:
+    """Show the demonstration; 0 when everything in it is so. With ``stays`` it stays up until Ctrl-C."""
+    console = console or make_console()
+    with _quitting_in_order(), tempfile.TemporaryDirectory(prefix="abuse-demo-") as made:
+        directory = Path(made)
+        service = ServiceProcess(directory / "data")
+        try:
+            faults = _perform(service, directory, console, stays=stays)
+        except KeyboardInterrupt:
+            faults = []
+            console.print("\nstopping …")
+        finally:
+            status = service.stop()
+        faults += _left_behind(service, status)
+    for fault in faults:
+        console.print(f"[bold red]not so:[/] {fault}")
+    if not faults:
+        console.print("[dim]the service drained and ended with status 0; its directory is gone[/]")
+    return 1 if faults else 0
+
+
+def _perform(service: ServiceProcess, directory: Path, console: Console, *, stays: bool) -> list[str]:
+    service.await_ready()
+    console.print(f"[bold]abuse-service[/] runs at {service.url}, process {service.pid}, with a fresh data directory.")
+    console.print("A small SaaS reports to it over HTTP while a dozen people live their lives there.\n")
+    report = _play_story(service.url, directory, console)
+    with ServiceDesk(service.url) as desk:
+        sight = look(desk, report)
+    console.print(render(sight))
+    faults = complaints(sight)
+    if stays and not faults:
+        faults += _stay(service, sight, console)
+    return faults
+
+
+def _play_story(abuse_url: str, directory: Path, console: Console) -> StoryReport:
+    columns = (TextColumn("{task.description:<44}"), BarColumn(None), MofNCompleteColumn())
+    with (
+        # The gateway delays a quarantined answer by six seconds; nobody in the audience has to.
+        run_cloud(directory, abuse_url=abuse_url, quarantine_3_seconds=1.0) as cloud,
+        Progress(*columns, console=console, expand=True) as progress,
+    ):
+        task = progress.add_task("the curtain rises")
+
+        def show_step(done: int, total: int, text: str) -> None:
+            progress.update(task, completed=done, total=total, description=text)
+
+        return play(
+            cloud.url,
+            stripe_webhook_secret=cloud.stripe_webhook_secret,
+            admin_email=cloud.admin_email,
+            on_step=show_step,
+        )
+
+
+def _stay(service: ServiceProcess, sight: Sight, console: Console) -> list[str]:
+    executable = Path(sys.executable).with_name("abuse-service")
+    shown = executable.relative_to(Path.cwd()) if executable.is_relative_to(Path.cwd()) else executable
+    console.print(commands(sight, shown, service.data), soft_wrap=True)
+    console.print(f"\nThe service answers at {service.url} until [bold]Ctrl-C[/].")
+    while service.is_running:
+        threading.Event().wait(0.5)
+    return ["the service ended by itself"]
+
+
+def _left_behind(service: ServiceProcess, status: int) -> Iterator[str]:
+    if status != 0:
+        yield f"the service ended with status {status}, expected 0"
+    try:
+        os.kill(service.pid, 0)
+    except ProcessLookupError:
+        return
+    yield f"the service's process {service.pid} is still there"
+
+
+@contextmanager
+def _quitting_in_order() -> Iterator[None]:
+    """Let a hang-up or a polite kill end the demonstration as Ctrl-C does, so that nothing is left behind."""
+    names = (signal.SIGTERM, signal.SIGHUP)
+    before = {name: signal.signal(name, signal.default_int_handler) for name in names}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)
