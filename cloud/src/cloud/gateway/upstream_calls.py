@@ -16,6 +16,8 @@ from cloud.settings import Settings
 
 logger = logging.getLogger(__name__)
 
+CLOSE_SECONDS = 10.0
+
 Account = Callable[[str, Usage], Awaitable[None]]
 """Takes the message id and what it used, once an answer."""
 
@@ -59,9 +61,11 @@ class Upstream:
         return drain(lines)
 
     async def close(self) -> None:
-        """Wait for the streams that are under way, then hang up."""
+        """Give the streams that are under way a moment, then hang up."""
         if self._streams:
-            await asyncio.wait(self._streams)
+            _, unfinished = await asyncio.wait(self._streams, timeout=CLOSE_SECONDS)
+            for stream in unfinished:
+                stream.cancel()
         await self._http.aclose()
 
     def _request(self, chat: Chat) -> httpx.Request:
