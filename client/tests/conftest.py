@@ -95,6 +95,12 @@ class Sink:
         self.behaviours.extend(behaviours)
 
 
+class SinkServer(http.server.ThreadingHTTPServer):
+    request_queue_size = 256
+    daemon_threads = True
+    block_on_close = False
+
+
 @pytest.fixture
 def sink() -> Iterator[Sink]:
     class SinkHandler(http.server.BaseHTTPRequestHandler):
@@ -118,9 +124,7 @@ def sink() -> Iterator[Sink]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), SinkHandler)
-    server.daemon_threads = True
-    server.block_on_close = False
+    server = SinkServer(("127.0.0.1", 0), SinkHandler)
     one = Sink(f"http://127.0.0.1:{server.server_port}")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()

@@ -179,15 +179,13 @@ def _read_structs(kind: type[Wire], raw: list[Any], path: str, keep_unknown: boo
 
 
 def _convert(kind: Any, raw: Any, path: str) -> Any:
-    if isinstance(raw, float):
-        if not math.isfinite(raw):
-            raise InvalidField(path, "number out of range")
-        if raw.is_integer():
-            # A sender in another language writes 5 as 5.0; a field of floats takes an integer as well.
-            raw = int(raw)
+    if isinstance(raw, float) and not math.isfinite(raw):
+        raise InvalidField(path, "number out of range")
     try:
         return msgspec.convert(raw, kind)
     except msgspec.ValidationError as error:
+        if isinstance(raw, float) and raw.is_integer():
+            return _convert(kind, int(raw), path)  # a sender in another language writes 5 as 5.0
         raise InvalidField(path, _explain(kind, raw, str(error))) from None
 
 
