@@ -16,12 +16,12 @@ from abuse_client.contract import (
     CostUpdate,
     EventsAnswer,
     RejectedEvent,
-    Wire,
 )
 from abuse_service.decisions.answer import auth_answer, classification, failed_classification
 from abuse_service.decisions.decision import Decision
 from abuse_service.decisions.judge import Judge
 from abuse_service.errors import StorageUnavailable
+from abuse_service.events.content import Content
 from abuse_service.events.event import ACCOUNT_JUDGED, ENFORCEMENT_CHANGED, OWN_SOURCE, Event, Facts
 from abuse_service.events.log import Appended, EventLog, Quarantine, Rejected
 from abuse_service.features.projection import Projection
@@ -230,7 +230,7 @@ class Flow:
             )
         await self.event_log.append([], kept)
 
-    def _fold_appended(self, appended: Appended, events: list[Event], contents: list[Wire | None]) -> None:
+    def _fold_appended(self, appended: Appended, events: list[Event], contents: list[Content | None]) -> None:
         apply = self.projection.apply
         for position, event, content in zip(appended.positions, events, contents, strict=True):
             if position:

@@ -44,7 +44,7 @@ class Settings(BaseSettings):
     )
     keep_prompt_bytes: int = Field(default=4096, ge=0, description="Bytes of each prompt that are kept with its event.")
     hot_identities: int = Field(default=200_000, ge=100, description="Entities held in memory; the others on disk.")
-    snapshot_events: int = Field(default=50_000, ge=100, description="Events folded between two snapshots, at most.")
+    snapshot_events: int = Field(default=100_000, ge=100, description="Events folded between two snapshots, at most.")
     snapshot_seconds: float = Field(default=60.0, gt=0, description="Seconds between two snapshots, at most.")
     classify_wait_for_disk: bool = Field(default=False, description="True: classify answers after its record's commit.")
     waiting_bytes: int = Field(

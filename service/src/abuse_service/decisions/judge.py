@@ -105,13 +105,8 @@ class Judge:
 
     def _run_rules(self, values: dict[str, Any]) -> list[RuleOutcome]:
         known = {name: value for name, value in values.items() if value is not None}
-        bound = self.policy.vocabulary.values(known | self._constants)
-        outcomes = []
-        for rule in self.policy.rules:
-            holds = rule.condition.holds(bound)
-            if holds is not False:
-                outcomes.append(_outcome(rule, holds, values | self._constants))
-        return outcomes
+        said = zip(self.policy.rules, self.policy.run(known), strict=True)
+        return [_outcome(rule, holds, values | self._constants) for rule, holds in said if holds is not False]
 
     def _resolve(self, fired: list[RuleOutcome], risk: float) -> tuple[Verdict, RuleOutcome | None]:
         """The gravest verdict among the rules; evidence that only weighs adds up to a challenge at most."""

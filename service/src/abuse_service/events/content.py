@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import msgspec
+
 from abuse_client.contract import (
     EVENT_CLASSES,
     AuthEventPayload,
@@ -18,6 +20,10 @@ from abuse_service.events.event import (
     REQUEST_COST_REPORTED,
     Event,
 )
+from abuse_service.events.stripe import StripeContent, read_stripe
+
+Content = Wire | StripeContent
+"""The typed content of an event: a payload, the ``data`` of a batch event, or what a Stripe event says."""
 
 _READERS: dict[str, Reader[Any]] = {name: Reader(kind) for name, kind in EVENT_CLASSES.items()}
 _READERS |= {
@@ -28,14 +34,16 @@ _READERS |= {
 }
 
 
-def content_of(event: Event) -> Wire | None:
+def content_of(event: Event) -> Content | None:
     """What the event says: the payload, or the ``data`` of a batch event. ``None`` for a type that is not known."""
     reader = _READERS.get(event.type)
     if reader is None:
         return None
     try:
+        if event.type.startswith("stripe."):
+            return read_stripe(event.body)
         value = reader.read(event.body).value
-    except ContractError:
+    except (ContractError, msgspec.MsgspecError):
         # Erasure may leave a body that no longer fits its type; what it counted stays counted.
         return None
     data: Wire = value.data if event.type in EVENT_CLASSES else value

@@ -67,6 +67,12 @@ def event_key(source: str, event_type: str, event_id: str) -> bytes:
     return hashlib.blake2b(f"{source}\0{event_type}\0{event_id}".encode(), digest_size=16).digest()
 
 
+def content_event_key(source: str, event_type: str, occurred_at_ms: int, body: bytes) -> bytes:
+    """16 bytes that stand for an event without an id: a hash of sender, type, time and content (decision 3)."""
+    scope = f"{source}\0{event_type}\0{occurred_at_ms}\0"
+    return hashlib.blake2b(scope.encode() + body, digest_size=16).digest()
+
+
 def digest(content: bytes) -> bytes:
     """8 bytes that tell equal content from different content."""
     return hashlib.blake2b(content, digest_size=8).digest()

@@ -1,6 +1,6 @@
 """The append-only log, as the rest of the service sees it. Nothing is acknowledged before it is durable."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Protocol
 
 import msgspec
@@ -28,13 +28,18 @@ class Appended(msgspec.Struct, frozen=True):
     duplicates whose content differs from the first copy's.
     """
 
-    positions: tuple[int, ...]
+    positions: Sequence[int]
     conflicts: tuple[int, ...] = ()
 
     @property
     def duplicates(self) -> int:
         """How many of the events were known already."""
         return self.positions.count(0)
+
+    @property
+    def last_position(self) -> int:
+        """The newest of the positions, 0 where there is none."""
+        return max(self.positions, default=0) if self.duplicates else (self.positions[-1] if self.positions else 0)
 
 
 class EventLog(Protocol):

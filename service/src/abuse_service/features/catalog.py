@@ -1,12 +1,13 @@
 """The declared features, compiled: which event updates what, and how each is read."""
 
 import hashlib
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
 
-from abuse_client.contract import Wire
+from abuse_service.events.content import Content
 from abuse_service.events.entity import EntityKind
 from abuse_service.events.event import Event
 from abuse_service.features.declaration import Aggregate, Declaration, Entity
@@ -30,21 +31,23 @@ Read = Callable[["Occurrence"], Any]
 class Occurrence:
     """An event with its content, as features see it."""
 
-    __slots__ = ("_values", "content", "event", "identity_number")
+    __slots__ = ("_values", "content", "event", "identity_number", "names")
 
-    def __init__(self, event: Event, content: Wire | None, identity_number: int) -> None:
+    def __init__(self, event: Event, content: Content | None, identity_number: int, names: tuple[str, ...]) -> None:
         self.event = event
         self.content = content
         self.identity_number = identity_number
+        self.names = names
         self._values: Any = None
 
     @property
     def values(self) -> Any:
         """What CEL reads of the event; built when first asked for."""
         if self._values is None:
-            fields = msgspec.to_builtins(self.content) if self.content is not None else {}
+            said = ((name, getattr(self.content, name, None)) for name in self.names)
+            fields = {name: value for name, value in said if value is not None}
             facts = self.event.facts
-            named = {name: getattr(facts, name) for name in facts.__struct_fields__} if facts else {}
+            named = msgspec.structs.asdict(facts) if facts else {}
             self._values = _VOCABULARY.values({"event": fields, "facts": named, "event_type": self.event.type})
         return self._values
 
@@ -88,6 +91,7 @@ class Catalog:
 
     def __init__(self, declarations: dict[str, Declaration]) -> None:
         self.features = {name: Feature(name, declaration) for name, declaration in declarations.items()}
+        self.names = _names_read(declarations.values())
         self._plan: dict[str, dict[bytes, list[Feature]]] = {}
         for feature in self.features.values():
             for event_type in feature.declaration.events:
@@ -96,6 +100,12 @@ class Catalog:
     def plan(self, event_type: str) -> dict[bytes, list[Feature]]:
         """Which features an event of this type updates, by the letter of their entity's kind."""
         return self._plan.get(event_type, _NO_PLAN)
+
+
+def _names_read(declarations: Iterable[Declaration]) -> tuple[str, ...]:
+    """Fields of events that some expression reads: only these are handed to it."""
+    texts = [text for said in declarations for text in (said.where, said.matching, said.value) if text]
+    return tuple(sorted({name for text in texts for name in re.findall(r"\bevent\.(\w+)", text)}))
 
 
 _NO_PLAN: dict[bytes, list[Feature]] = {}

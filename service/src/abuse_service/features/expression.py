@@ -38,14 +38,21 @@ class Vocabulary:
 
     def compile(self, text: str, path: str, *, condition: bool = True) -> "Expression":
         """The checked expression. Raises `PolicyError` that shows the spot; a condition must be a bool."""
-        try:
-            compiled = self._environment.compile(text)
-        except (RuntimeError, ValueError) as error:
-            raise PolicyError(_first_lines(str(error)), path=path) from None
+        compiled = self._compile(text, path)
         found = compiled.return_type().name()
         if condition and found not in ("BOOL", "DYN"):
             raise PolicyError(f"expected a condition (bool), found {found.lower()}", path=path)
         return Expression(text, compiled)
+
+    def compile_together(self, texts: list[str], path: str) -> "Expression":
+        """One expression that reads as the list of all of them: a call into the engine costs more than a condition."""
+        return Expression("", self._compile(f"[{', '.join(f'({text})' for text in texts)}]", path))
+
+    def _compile(self, text: str, path: str) -> Any:
+        try:
+            return self._environment.compile(text)
+        except (RuntimeError, ValueError) as error:
+            raise PolicyError(_first_lines(str(error)), path=path) from None
 
     def values(self, values: dict[str, Any]) -> Any:
         """Values bound once, to be read by many expressions. A name without a value is unknown to them."""

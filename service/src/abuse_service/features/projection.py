@@ -2,10 +2,9 @@
 
 from collections import deque
 
-from abuse_client.contract import Wire
-from abuse_service.events.content import content_of
+from abuse_service.events.content import Content, content_of
 from abuse_service.events.entity import EntityKey, EntityKind
-from abuse_service.events.event import ACCOUNT_JUDGED, Event
+from abuse_service.events.event import ACCOUNT_JUDGED, Event, Facts
 from abuse_service.features.catalog import Catalog, Occurrence
 from abuse_service.identities.fold import fold
 from abuse_service.identities.record import Record
@@ -30,7 +29,7 @@ class Projection:
         self.states = states
         self.catalog = catalog
 
-    def apply(self, position: int, event: Event, content: Wire | None) -> None:
+    def apply(self, position: int, event: Event, content: Content | None) -> None:
         """Take one event into all states that it touches.
 
         An event that names no user is joined by the Stripe ids that it carries, or waits under them.
@@ -66,8 +65,13 @@ class Projection:
         if len(decisions) > MOST_DECISIONS:
             del decisions[0]
 
-    def _apply_joined(self, position: int, event: Event, content: Wire | None) -> None:
+    def _apply_joined(self, position: int, event: Event, content: Content | None) -> None:
         """Fold an event that carries Stripe ids, and whatever waited for what it teaches."""
+        owner = event.identity_entity
+        if owner is not None and all(self._is_owned(join) for join in event.joins):
+            # Nothing to learn: the usual case once a customer is known.
+            self._fold(event, content, owner, event.identity or "")
+            return
         todo = deque([(position, event, content)])
         while todo:
             place, current, said = todo.popleft()
@@ -80,6 +84,10 @@ class Projection:
             for waiting_place, waiting in self._claim(joins, owner, place):
                 todo.append((waiting_place, waiting, content_of(waiting)))
             self._fold(current, said, owner, current.identity or "")
+
+    def _is_owned(self, join: str) -> bool:
+        state = self.states.find(join_key(join))
+        return isinstance(state, JoinState) and state.owner is not None
 
     def _claim(self, joins: list[JoinState], owner: EntityKey, place: int) -> list[tuple[int, Event]]:
         """Note whose these ids are; the events that waited for it. The first owner stays."""
@@ -100,11 +108,14 @@ class Projection:
         state = self.states.edit(key)
         return state if isinstance(state, JoinState) else self.states.add(key, JoinState())
 
-    def _fold(self, event: Event, content: Wire | None, owner: EntityKey, identity: str) -> None:
+    def _fold(self, event: Event, content: Content | None, owner: EntityKey, identity: str) -> None:
+        edit = self.states.edit
         at_ms = event.occurred_at_ms
-        state = self.states.edit(owner)
-        if not isinstance(state, IdentityState):
+        state = edit(owner)
+        if state is None:
             state = self.states.add(owner, IdentityState(identity, at_ms, at_ms, Record()))
+        elif not isinstance(state, IdentityState):
+            raise TypeError("an identity's key holds another kind of state")
         if event.type == ACCOUNT_JUDGED:
             return
         if at_ms < state.first_seen_ms:
@@ -113,19 +124,28 @@ class Projection:
             state.last_seen_ms = at_ms
         fold(state.record, event, content)
         if event.facts is not None:
-            state.is_hosting = state.is_hosting or event.facts.is_hosting
-            state.is_disposable_email = state.is_disposable_email or event.facts.is_disposable_email
-            state.mailbox_digits = max(state.mailbox_digits, event.facts.mailbox_digits)
+            _note_facts(state, event.facts)
+        entities = event.entities
         plan = self.catalog.plan(event.type)
-        if not plan and not event.entities:
+        if not plan:
+            for key in entities:
+                link(state, owner, key, self._entity(key), at_ms)
             return
-        occurrence = Occurrence(event, content, int.from_bytes(owner[1:8], "big"))
+        occurrence = Occurrence(event, content, int.from_bytes(owner[1:8], "big"), self.catalog.names)
         for feature in plan.get(_USER_LETTER, ()):
             feature.update(state.features, occurrence)
-        for key in event.entities:
-            entity = self.states.edit(key)
-            if not isinstance(entity, EntityState):
-                entity = self.states.add(key, EntityState())
+        for key in entities:
+            entity = self._entity(key)
             link(state, owner, key, entity, at_ms)
             for feature in plan.get(key[:1], ()):
                 feature.update(entity.features, occurrence)
+
+    def _entity(self, key: EntityKey) -> EntityState:
+        state = self.states.edit(key)
+        return state if isinstance(state, EntityState) else self.states.add(key, EntityState())
+
+
+def _note_facts(state: IdentityState, facts: Facts) -> None:
+    state.is_hosting = state.is_hosting or facts.is_hosting
+    state.is_disposable_email = state.is_disposable_email or facts.is_disposable_email
+    state.mailbox_digits = max(state.mailbox_digits, facts.mailbox_digits)

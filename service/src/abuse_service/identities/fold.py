@@ -15,6 +15,7 @@ from abuse_client.contract import (
     UserEventData,
     Wire,
 )
+from abuse_service.events.content import Content
 from abuse_service.events.event import Event
 from abuse_service.identities.fold_stripe import STRIPE_FOLDS
 from abuse_service.identities.merge import add_bounded, keep_distinct, merge_newest
@@ -33,7 +34,7 @@ _ORG_FIELDS = ("role", "plan", "has_sso", "in_free_trial")
 Fold = Callable[[Record, Event, Any, Stamp], None]
 
 
-def fold(record: Record, event: Event, content: Wire | None) -> None:
+def fold(record: Record, event: Event, content: Content | None) -> None:
     """Take one event into the record. A type without a place in it is counted."""
     counts = record.event_counts
     counts[event.type] = counts.get(event.type, 0) + 1

@@ -4,100 +4,74 @@ import bisect
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
-
-from abuse_client.contract import StripeEventData
 from abuse_service.events.event import Event
-from abuse_service.identities.merge import add_bounded, merge_newest
+from abuse_service.events.stripe import StripeContent
+from abuse_service.identities.merge import Layer, add_bounded, merge_newest
 from abuse_service.identities.record import Record
 from abuse_service.identities.stamp import Stamp
 
 _MOST_KEPT = 50
-_generic = msgspec.json.Decoder(dict[str, Any])
-
-_METHOD_FIELDS = ("brand", "funding", "country", "last4")
-_CASE_FIELDS = ("amount", "currency", "reason", "status", "fraud_type", "actionable", "charge", "payment_intent")
+_CARD_FIELDS = ("brand", "funding", "country", "last4")
+_CASE_FIELDS = ("amount", "currency", "reason", "status", "fraud_type", "actionable")
 
 
-def _subject(event: Event, data: StripeEventData) -> dict[str, Any]:
-    """The Stripe object that the event is about."""
-    whole = (data.data or {}).get("object")
-    if isinstance(whole, dict):
-        return whole
-    flat = _generic.decode(event.body).get("data")
-    return flat if isinstance(flat, dict) else {}
+def _fold_method(record: Record, event: Event, content: StripeContent, stamp: Stamp) -> None:
+    _note_customer(record, content)
+    card = content.subject.card
+    fields = {name: card[name] for name in _CARD_FIELDS if name in card} if isinstance(card, dict) else {}
+    fields["is_attached"] = event.type.endswith("attached")
+    _merge_case(record.stripe.methods, content.payment_method or "unnamed", stamp, fields)
 
 
-def _fold_method(record: Record, event: Event, data: StripeEventData, stamp: Stamp) -> None:
-    _note_customers(record, event)
-    subject = _subject(event, data)
-    method = _id_in(event, "payment_method") or "unnamed"
-    card = subject.get("card")
-    details = {name: card[name] for name in _METHOD_FIELDS if name in card} if isinstance(card, dict) else {}
-    fields = details | {"is_attached": event.type.endswith("attached")}
-    _merge_case(record.stripe.methods, method, stamp, fields)
-
-
-def _fold_failure(record: Record, event: Event, data: StripeEventData, stamp: Stamp) -> None:
-    _note_customers(record, event)
-    subject = _subject(event, data)
-    outcome = subject.get("outcome")
-    codes = (
-        data.decline_code,
-        subject.get("decline_code"),
-        outcome.get("reason") if isinstance(outcome, dict) else None,
-        subject.get("failure_code"),
-    )
-    code = next((code for code in codes if isinstance(code, str) and code), "unknown")[:64]
+def _fold_failure(record: Record, event: Event, content: StripeContent, stamp: Stamp) -> None:
+    _note_customer(record, content)
+    code = content.decline_code or "unknown"
     failures = record.stripe.failures
     failures[code] = failures.get(code, 0) + 1
 
 
-def _fold_dispute(record: Record, event: Event, data: StripeEventData, stamp: Stamp) -> None:
-    subject = _subject(event, data)
-    fields = _case_fields(subject) | ({"funds_withdrawn": True} if event.type.endswith("withdrawn") else {})
-    _merge_case(record.stripe.disputes, _case_name(event, subject), stamp, fields or {"reported": True})
+def _fold_dispute(record: Record, event: Event, content: StripeContent, stamp: Stamp) -> None:
+    fields = _case_fields(content)
+    if event.type.endswith("withdrawn"):
+        fields["funds_withdrawn"] = True
+    _merge_case(record.stripe.disputes, _case_name(content), stamp, fields or {"reported": True})
 
 
-def _fold_warning(record: Record, event: Event, data: StripeEventData, stamp: Stamp) -> None:
-    subject = _subject(event, data)
-    fields = _case_fields(subject) or {"reported": True}
-    _merge_case(record.stripe.warnings, _case_name(event, subject), stamp, fields)
+def _fold_warning(record: Record, event: Event, content: StripeContent, stamp: Stamp) -> None:
+    _merge_case(record.stripe.warnings, _case_name(content), stamp, _case_fields(content) or {"reported": True})
 
 
-def _fold_payment(record: Record, event: Event, data: StripeEventData, stamp: Stamp) -> None:
-    _note_customers(record, event)
-    subject = _subject(event, data)
-    amount = subject.get("amount_received") or subject.get("amount")
-    currency = str(subject.get("currency") or "unknown")[:8]
+def _fold_payment(record: Record, event: Event, content: StripeContent, stamp: Stamp) -> None:
+    _note_customer(record, content)
     record.stripe.payments += 1
-    if isinstance(amount, int) and not isinstance(amount, bool) and abs(amount) < 2**53:
+    if content.amount is not None:
         amounts = record.stripe.paid_amounts
-        amounts[currency] = add_bounded(amounts.get(currency, 0), amount)
+        currency = content.currency or "unknown"
+        amounts[currency] = add_bounded(amounts.get(currency, 0), content.amount)
 
 
-def _case_fields(subject: dict[str, Any]) -> dict[str, Any]:
-    plain = {name: subject.get(name) for name in _CASE_FIELDS}
-    return {name: value for name, value in plain.items() if isinstance(value, str | int | bool) and value != ""}
+def _case_fields(content: StripeContent) -> dict[str, Any]:
+    said = ((name, getattr(content.subject, name)) for name in _CASE_FIELDS)
+    fields = {name: value for name, value in said if isinstance(value, str | int) and value != ""}
+    if content.charge:
+        fields["charge"] = content.charge
+    return fields
 
 
-def _case_name(event: Event, subject: dict[str, Any]) -> str:
+def _case_name(content: StripeContent) -> str:
     """What a dispute or a warning is known by: the charge it is about, else its own id."""
-    return _id_in(event, "charge") or _id_in(event, "payment_intent") or str(subject.get("id") or "unnamed")[:255]
+    own = content.subject.id if isinstance(content.subject.id, str) else "unnamed"
+    return content.charge or content.payment_intent or own[:255]
 
 
-def _id_in(event: Event, kind: str) -> str | None:
-    return next((join.partition(":")[2] for join in event.joins if join.startswith(f"{kind}:")), None)
-
-
-def _note_customers(record: Record, event: Event) -> None:
-    customer = _id_in(event, "customer")
+def _note_customer(record: Record, content: StripeContent) -> None:
+    customer = content.customer
     customers = record.stripe.customers
     if customer and customer not in customers and len(customers) < _MOST_KEPT:
         bisect.insort(customers, customer)
 
 
-def _merge_case(cases: dict[str, Any], name: str, stamp: Stamp, fields: dict[str, Any]) -> None:
+def _merge_case(cases: dict[str, list[Layer]], name: str, stamp: Stamp, fields: dict[str, Any]) -> None:
     if name in cases or len(cases) < _MOST_KEPT:
         merge_newest(cases.setdefault(name, []), stamp, fields)
 

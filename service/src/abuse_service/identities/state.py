@@ -1,5 +1,6 @@
 """What is kept of one entity: of an identity its record, of any entity its links and its features."""
 
+import functools
 import hashlib
 from typing import Any
 
@@ -65,21 +66,40 @@ State = IdentityState | EntityState | JoinState
 JOIN_LETTER = b"J"
 
 
+@functools.lru_cache(maxsize=100_000)
 def join_key(join: str) -> bytes:
     """The state key of a Stripe id such as ``charge:ch_1``. Stripe's ids are no personal data: no secret is needed."""
     return JOIN_LETTER + hashlib.blake2b(join.encode(), digest_size=16).digest()
 
 
 def see(links: dict[EntityKey, Seen], key: EntityKey, at_ms: int, most: int) -> None:
-    """Note that ``key`` was seen, and keep the ``most`` that were seen first."""
+    """Note that ``key`` was seen, and keep the ``most`` that were seen first; ``links`` stays in that order."""
     seen = links.get(key)
     if seen is not None:
-        if not seen[0] <= at_ms <= seen[1]:
-            links[key] = (min(seen[0], at_ms), max(seen[1], at_ms))
+        if at_ms > seen[1]:
+            links[key] = (seen[0], at_ms)
+        elif at_ms < seen[0]:
+            links[key] = (at_ms, seen[1])
+            _sort(links)
+        return
+    if not links:
+        links[key] = (at_ms, at_ms)
+        return
+    last = next(reversed(links))
+    is_latest = (at_ms, key) > (links[last][0], last)
+    if is_latest and len(links) >= most:
         return
     links[key] = (at_ms, at_ms)
-    if len(links) > most:
-        del links[max(links, key=lambda other: (links[other][0], other))]
+    if not is_latest:
+        _sort(links)
+        if len(links) > most:
+            links.popitem()
+
+
+def _sort(links: dict[EntityKey, Seen]) -> None:
+    entries = sorted(links.items(), key=lambda entry: (entry[1][0], entry[0]))
+    links.clear()
+    links.update(entries)
 
 
 def link(

@@ -20,6 +20,9 @@ _entity = msgspec.msgpack.Decoder(EntityState).decode
 _join = msgspec.msgpack.Decoder(JoinState).decode
 _USER_LETTER = EntityKind.USER.value
 
+MOST_LIVE = 8_192
+"""States that stay live after they were packed; more of them go back to bytes, which take a fifth of the memory."""
+
 
 class ColdStates(Protocol):
     """The states of the last finished cut, on disk."""
@@ -45,7 +48,9 @@ class States:
         self._cold = cold
         self._most_hot = most_hot
         self._hot: dict[bytes, bytes | State] = {}
+        # States that are live and unchanged, with their bytes: those of this cut and those of the one before.
         self._thawed: dict[bytes, bytes] = {}
+        self._cooling: dict[bytes, bytes] = {}
         self._dirty: set[bytes] = set()
         self._cut: Cut | None = None
 
@@ -79,6 +84,8 @@ class States:
 
     def edit(self, key: bytes) -> State | None:
         """The state under ``key``, to be changed; ``None`` where nothing is known."""
+        if key in self._dirty:
+            return self._hot[key]  # type: ignore[return-value]  # what is dirty is live
         cut = self._cut
         if cut is not None and key in cut.todo:
             cut.todo.discard(key)
@@ -88,9 +95,9 @@ class States:
             state = self.find(key)
             if state is None:
                 return None
-        if key not in self._dirty:
-            self._dirty.add(key)
-            self._thawed.pop(key, None)
+        self._dirty.add(key)
+        if self._thawed.pop(key, None) is None:
+            self._cooling.pop(key, None)
         return state
 
     def add(self, key: bytes, state: S) -> S:
@@ -103,6 +110,8 @@ class States:
         """Take the image of this instant: all events up to ``position``, and the request ids ``ahead`` of it."""
         self._cut = Cut(position, ahead, self._dirty, {})
         self._dirty = set()
+        self._cooling = self._thawed
+        self._thawed = {}
 
     def pack_some(self, most: int) -> Cut | None:
         """Pack up to ``most`` states of the running cut; the cut itself once all are packed."""
@@ -111,10 +120,14 @@ class States:
             return None
         for _ in range(min(most, len(cut.todo))):
             key = cut.todo.pop()
-            packed = cut.packed[key] = _pack(self._hot[key])
-            # Back to bytes, and to the young end of the order in which states are forgotten.
-            del self._hot[key]
-            self._hot[key] = packed
+            state = self._hot.pop(key)
+            packed = cut.packed[key] = _pack(state)
+            # Back at the young end of the order in which states are forgotten.
+            if len(self._thawed) < MOST_LIVE:
+                self._thawed[key] = packed
+                self._hot[key] = state
+            else:
+                self._hot[key] = packed
         return None if cut.todo else cut
 
     def finish_cut(self) -> None:
@@ -122,9 +135,9 @@ class States:
         cut, self._cut = self._cut, None
         if cut is None:
             return
-        for key, packed in self._thawed.items():
+        for key, packed in self._cooling.items():
             self._hot[key] = packed
-        self._thawed.clear()
+        self._cooling = {}
         surplus = len(self._hot) - self._most_hot
         if surplus > 0:
             cold = [key for key, state in self._hot.items() if isinstance(state, bytes)][:surplus]
@@ -134,8 +147,16 @@ class States:
     def abandon_cut(self) -> None:
         """The cut did not get to disk: its states count as changed again."""
         cut, self._cut = self._cut, None
-        if cut is not None:
-            self._dirty |= cut.todo | cut.packed.keys()
+        if cut is None:
+            return
+        self._dirty |= cut.todo | cut.packed.keys()
+        for key in cut.packed:
+            state = self._hot[key]
+            if isinstance(state, bytes):
+                self._hot[key] = _unpack(key, state)
+            self._thawed.pop(key, None)
+        self._thawed |= self._cooling
+        self._cooling = {}
 
 
 def _unpack(key: bytes, packed: bytes) -> State:

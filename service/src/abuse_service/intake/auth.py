@@ -13,7 +13,7 @@ from abuse_client.contract import (
 )
 from abuse_service.enrichment.enricher import Enricher
 from abuse_service.events.entity import EntityKind, EntityNamer
-from abuse_service.events.event import AUTH_SIGNIN, AUTH_SIGNUP, Event, digest, event_key
+from abuse_service.events.event import AUTH_SIGNIN, AUTH_SIGNUP, Event, content_event_key, digest, event_key
 from abuse_service.intake.entities import (
     LONGEST_VALUE,
     facts_of,
@@ -58,7 +58,7 @@ class AuthIntake:
         if payload.event_id:
             key, content = event_key(receipt.source, name, f"sender:{payload.event_id}"), digest(body)
         elif payload.occurred_at is not None:
-            key = event_key(receipt.source, name, f"content:{digest(body).hex()}{payload.occurred_at}")
+            key = content_event_key(receipt.source, name, payload.occurred_at, body)
         enriched = self._enricher.enrich(payload.ip_address, payload.email, payload.user_agent)
         entities = name_network(self._namer, enriched, payload.ja4_digest) + name_mail(self._namer, enriched)
         entities += name_device(self._namer, payload.stytch_hardware_fingerprint)

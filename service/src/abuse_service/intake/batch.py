@@ -1,7 +1,5 @@
 """``POST /api/events``: a batch of business events."""
 
-from typing import Any
-
 import msgspec
 
 from abuse_client.contract import (
@@ -25,14 +23,14 @@ from abuse_client.contract import (
 )
 from abuse_service.enrichment.enricher import Enricher
 from abuse_service.errors import TooLarge
+from abuse_service.events.content import Content
 from abuse_service.events.entity import EntityKey, EntityKind, EntityNamer
-from abuse_service.events.event import Event, digest, event_key
+from abuse_service.events.event import Event, content_event_key, digest, event_key
 from abuse_service.events.log import Rejected
+from abuse_service.events.stripe import read_stripe
 from abuse_service.intake.entities import name_mail, name_organization
 from abuse_service.intake.receipt import Receipt
-from abuse_service.intake.stripe_ids import read_ids
 
-_generic = msgspec.json.Decoder(dict[str, Any])
 _encode = msgspec.json.Encoder().encode
 _NAMES: dict[type, str] = {kind: name for name, kind in EVENT_CLASSES.items()}
 
@@ -53,7 +51,7 @@ class Batch(msgspec.Struct):
     """A batch as it was read: events with their contents, and what could not be taken."""
 
     events: list[Event]
-    contents: list[Wire | None]
+    contents: list[Content | None]
     indexes: list[int]
     rejected: list[Rejected]
     unknown_types: set[str]
@@ -81,28 +79,27 @@ class BatchIntake:
                 if nests_too_deep(raw):
                     raise InvalidField("", "nested too deep")
                 event = typed[index] if typed is not None else _read_event(raw)
-                stamped = self._stamp(event, raw, receipt)
+                stamped, content = self._stamp(event, raw, receipt)
             except ContractError as error:
                 batch.rejected.append(_reject(index, raw, receipt, error))
                 continue
             batch.events.append(stamped)
-            batch.contents.append(None if isinstance(event, UnknownEvent) else event.data)
+            batch.contents.append(content)
             batch.indexes.append(index)
             if isinstance(event, UnknownEvent):
                 batch.unknown_types.add(event.type)
         return batch
 
-    def _stamp(self, event: AnyEvent, raw: bytes, receipt: Receipt) -> Event:
+    def _stamp(self, event: AnyEvent, raw: bytes, receipt: Receipt) -> tuple[Event, Content | None]:
         if isinstance(event, UnknownEvent):
-            return self._stamp_unknown(event, raw, receipt)
+            return self._stamp_unknown(event, raw, receipt), None
         name = _NAMES[type(event)]
         data = event.data
         if isinstance(data, StripeEventData):
             return self._stamp_stripe(event, name, data, raw, receipt)
-        user = _require_user(data.kilo_user_id)
-        identity = f"user:{user}"
+        identity = f"user:{_require_user(data.kilo_user_id)}"
         key, content = _identify(event, name, raw, receipt)
-        return Event(
+        stamped = Event(
             name,
             receipt.source,
             receipt.occurred_at_ms(event.occurred_at),
@@ -114,6 +111,7 @@ class BatchIntake:
             self._namer.identity(identity),
             self._entities(data),
         )
+        return stamped, data
 
     def _entities(self, data: Wire) -> tuple[EntityKey, ...]:
         if isinstance(data, OrgEventData):
@@ -122,33 +120,37 @@ class BatchIntake:
             return tuple(name_mail(self._namer, self._enricher.enrich(None, data.email, None)))
         return ()
 
-    def _stamp_stripe(self, event: KnownEvent, name: str, data: StripeEventData, raw: bytes, receipt: Receipt) -> Event:
-        ids = read_ids(data, _generic.decode(raw).get("data") or {})
-        key, content = _identify(event, name, raw, receipt)
-        if not event.event_id and ids.webhook_id:
-            subject = (data.data or {}).get("object")
-            key = event_key(receipt.source, name, f"stripe:{ids.webhook_id}")
-            content = digest(_encode(subject) if subject is not None else raw)
+    def _stamp_stripe(
+        self, event: KnownEvent, name: str, data: StripeEventData, raw: bytes, receipt: Receipt
+    ) -> tuple[Event, Content]:
+        content = read_stripe(raw)
+        if content.webhook_id and not event.event_id:
+            key = event_key(receipt.source, name, f"stripe:{content.webhook_id}")
+            whole = (data.data or {}).get("object")
+            content_key = digest(_encode(whole) if whole is not None else raw)
+        else:
+            key, content_key = _identify(event, name, raw, receipt)
         user = known_user(data.kilo_user_id)
         identity = f"user:{user}" if user else None
         entities = name_organization(self._namer, data.organization_id)
-        if ids.card:
-            entities.append(self._namer.key(EntityKind.CARD, ids.card))
-        if ids.customer:
-            entities.append(self._namer.key(EntityKind.CUSTOMER, ids.customer))
-        return Event(
-            type=name,
-            source=receipt.source,
-            occurred_at_ms=receipt.occurred_at_ms(event.occurred_at),
-            received_at_ms=receipt.received_at_ms,
-            body=raw,
-            event_key=key,
-            content_key=content,
-            identity=identity,
-            identity_entity=self._namer.identity(identity) if identity else None,
-            entities=tuple(entities),
-            joins=ids.joins,
+        if content.card:
+            entities.append(self._namer.key(EntityKind.CARD, content.card))
+        if content.customer:
+            entities.append(self._namer.key(EntityKind.CUSTOMER, content.customer))
+        stamped = Event(
+            name,
+            receipt.source,
+            receipt.occurred_at_ms(event.occurred_at),
+            receipt.received_at_ms,
+            raw,
+            key,
+            content_key,
+            identity,
+            self._namer.identity(identity) if identity else None,
+            tuple(entities),
+            content.joins,
         )
+        return stamped, content
 
     def _stamp_unknown(self, event: UnknownEvent, raw: bytes, receipt: Receipt) -> Event:
         named = event.data.get("kilo_user_id") if isinstance(event.data, dict) else None
@@ -200,7 +202,7 @@ def _identify(event: AnyEvent, name: str, raw: bytes, receipt: Receipt) -> tuple
     if event.event_id:
         return event_key(receipt.source, name, f"sender:{event.event_id}"), digest(raw)
     if event.occurred_at is not None:
-        return event_key(receipt.source, name, f"content:{digest(raw).hex()}{event.occurred_at}"), b""
+        return content_event_key(receipt.source, name, event.occurred_at, raw), b""
     return b"", b""
 
 

@@ -1,6 +1,7 @@
 """A policy, checked and compiled: laws hold, conditions are typed, cases come out as they say."""
 
 import hashlib
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -35,9 +36,11 @@ _PLACES = re.compile(r"\{([^{}]+)\}")
 class Rule:
     """One rule, compiled; ``reads`` are the names that its condition and its reason use."""
 
-    def __init__(self, text: RuleText, vocabulary: Vocabulary, place: str) -> None:
+    def __init__(self, text: RuleText, vocabulary: Vocabulary, constants: dict[str, Any], place: str) -> None:
         self.text = text
-        self.condition: Expression = vocabulary.compile(text.when, f"{place}.when")
+        vocabulary.compile(text.when, f"{place}.when")  # as written first, so that an error shows the author's text
+        self.when = _inline(text.when, constants)
+        self.condition: Expression = vocabulary.compile(self.when, f"{place}.when")
         bare = _STRINGS.sub("", text.when)
         named = dict.fromkeys(name for name in _NAMES.findall(bare) if name in vocabulary.names)
         self.reason_names = tuple(_PLACES.findall(text.reason))
@@ -61,10 +64,23 @@ class Policy:
         self.catalog = Catalog(self.document.features)
         self.constants = _constants(self.document)
         self.vocabulary = Vocabulary(self._names())
-        self.rules = [Rule(rule, self.vocabulary, f"rules[{index}]") for index, rule in enumerate(self.document.rules)]
+        self.rules = [
+            Rule(rule, self.vocabulary, self.constants, f"rules[{index}]")
+            for index, rule in enumerate(self.document.rules)
+        ]
+        self._together = self.vocabulary.compile_together([rule.when for rule in self.rules], "rules")
         self.reads = frozenset(name for rule in self.rules for name in rule.reads)
         _check_laws(self.document)
         self._run_cases()
+
+    def run(self, values: dict[str, Any]) -> list[bool | None]:
+        """Whether each rule's condition holds under these values; ``None`` where it reads one that is unknown."""
+        bound = self.vocabulary.values(values)
+        found = self._together.read(bound)
+        if isinstance(found, list) and len(found) == len(self.rules):
+            return found
+        # One rule that can't be told hides the others in a list; asked one by one they can be.
+        return [rule.condition.holds(bound) for rule in self.rules]
 
     def _names(self) -> dict[str, Kind]:
         names = {name: kind for name, (kind, _) in FACTS.items()}
@@ -101,6 +117,16 @@ def load_policy(path: Path | None) -> Policy:
     except OSError as error:
         raise PolicyError(f"can't read the policy file: {error.strerror}", path=str(source)) from None
     return Policy(text)
+
+
+def _inline(when: str, constants: dict[str, Any]) -> str:
+    """The condition with thresholds and lists written out, so that they need not be handed over with every call."""
+    parts = re.split(f"({_STRINGS.pattern})", when)
+    for place in range(0, len(parts), 2):
+        parts[place] = _NAMES.sub(
+            lambda name: json.dumps(constants[name[0]]) if name[0] in constants else name[0], parts[place]
+        )
+    return "".join(parts)
 
 
 def _read(text: str) -> Document:

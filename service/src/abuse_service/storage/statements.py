@@ -1,28 +1,28 @@
-"""The statements of the append path.
+"""The statements that write.
 
 Each handles any number of rows in one step, which runs without Python's interpreter lock: a statement a row would take
 and give back the lock once a row, and under load wait for it every time.
 """
 
-# Which of the keys, 16 bytes each in one blob, are known: "index:position:content" joined by commas.
+ADD_BLOCK = "INSERT INTO block (position, events, body) VALUES (?, ?, ?)"
+
+# Which of the keys, 16 bytes each in one blob, are known: "index:content" joined by commas.
 KNOWN_KEYS = """
 WITH RECURSIVE place(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM place WHERE i + 1 < :count)
-SELECT group_concat(i || ':' || position || ':' || coalesce(hex(content), ''))
+SELECT group_concat(i || ':' || coalesce(hex(content), ''))
 FROM place CROSS JOIN event_key ON key = substr(:keys, i * 16 + 1, 16)
 """
 
-# :positions is a JSON list, an entry a key.
+# :keys is one blob of 16 bytes a key, :contents one of 8 bytes a key, zeros for none; :positions a JSON list.
 ADD_KEYS = """
-INSERT INTO event_key (key, position, content)
+INSERT OR IGNORE INTO event_key (key, position, content)
 SELECT substr(:keys, key * 16 + 1, 16), value, nullif(substr(:contents, key * 8 + 1, 8), zeroblob(8))
 FROM json_each(:positions)
 """
 
-ADD_BLOCK = "INSERT INTO block (position, events, body) VALUES (?, ?, ?)"
-
 # :requests is a JSON list of [request_id, position].
 ADD_REQUESTS = """
-INSERT INTO request (request_id, position)
+INSERT OR IGNORE INTO request (request_id, position)
 SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(:requests)
 """
 
@@ -37,6 +37,11 @@ ON CONFLICT (key) DO UPDATE SET body = excluded.body
 PUT_SNAPSHOT = """
 INSERT INTO snapshot (one, position, body) VALUES (1, ?, ?)
 ON CONFLICT (one) DO UPDATE SET position = excluded.position, body = excluded.body
+"""
+
+PUT_META = """
+INSERT INTO meta (name, value) VALUES (?, ?)
+ON CONFLICT (name) DO UPDATE SET value = excluded.value
 """
 
 ADD_REJECTED = """

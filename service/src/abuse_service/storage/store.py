@@ -1,10 +1,11 @@
 """The embedded store: log, quarantine, cold states and snapshots in one SQLite file."""
 
 import asyncio
+import functools
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -14,13 +15,17 @@ from abuse_service.events.log import Appended, Rejected
 from abuse_service.identities.states import Cut
 from abuse_service.replay.snapshot import Snapshot
 from abuse_service.storage import statements
-from abuse_service.storage.blocks import pack_events, unpack_block
+from abuse_service.storage.blocks import unpack_block
 from abuse_service.storage.directory import DataDirectory, read_secret
-from abuse_service.storage.writer import Task, Waiting, Writer, write_cut
+from abuse_service.storage.index import INDEXED_POSITION, RecentIndex, chunks, request_rows
+from abuse_service.storage.states import write_cut
+from abuse_service.storage.writer import Task, Waiting, Writer, wait
 
 _IDS_A_BLOCK = 100_000
 _IDS_LEFT_TO_RENEW = 50_000
 _FORGET_KNOWN = "DELETE FROM state"
+
+K = TypeVar("K", int, bytes)
 
 Then = Callable[[Appended], None]
 
@@ -49,6 +54,9 @@ class SqliteStore:
         self._pending_requests: dict[int, None] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._writer: Writer | None = None
+        self._index = RecentIndex()
+        self._recent_requests: dict[int, int] = {}
+        self._recent_keys: dict[bytes, int] = {}
         self._recent_block: tuple[int, list[Event]] = (0, [])
         self.is_failing = False
 
@@ -57,7 +65,9 @@ class SqliteStore:
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin to take writes, and tell their outcome on ``loop``."""
         self._loop = loop
-        self._writer = Writer(self.directory.connect(), self._last_position, self._done_on_writer_thread)
+        self._read_index()
+        connection = self.directory.connect()
+        self._writer = Writer(connection, self._index, self._last_position, self._done_on_writer_thread)
 
     def append(
         self, events: list[Event], rejected: list[Rejected] | None = None, then: Then | None = None
@@ -69,7 +79,7 @@ class SqliteStore:
         """
         assert self._loop is not None
         future: asyncio.Future[Appended] = self._loop.create_future()
-        entry = Waiting(events, pack_events(events) if events else b"", rejected or [], False, (future, then))
+        entry = wait(events, rejected or [], may_wait=False, context=(future, then))
         if self._waiting_bytes and self._waiting_bytes + _size(entry) > self._most_waiting_bytes:
             raise StorageUnavailable("the disk can't keep up; nothing was acknowledged, send it again")
         self._enqueue(entry)
@@ -79,7 +89,7 @@ class SqliteStore:
         """Append soon. While the disk is full a record waits in memory; see `has_room`."""
         if event.request_id:
             self._pending_requests[event.request_id] = None
-        self._enqueue(Waiting([event], pack_events([event]), [], True))
+        self._enqueue(wait([event], [], may_wait=True))
 
     def read(self, after: int, limit: int = 0) -> Iterator[Stored]:
         """Events behind position ``after`` in order, all or ``limit``."""
@@ -98,13 +108,19 @@ class SqliteStore:
 
     def find_request(self, request_id: int) -> Stored | None:
         """The event that holds the decision with this request id."""
-        row = self._reader.execute("SELECT position FROM request WHERE request_id = ?", (request_id,)).fetchone()
-        return self.find(row[0]) if row else None
+        position = self._recent_requests.get(request_id)
+        if position is None:
+            row = self._reader.execute("SELECT position FROM request WHERE request_id = ?", (request_id,)).fetchone()
+            position = row[0] if row else None
+        return self.find(position) if position else None
 
     def find_event(self, event_key: bytes) -> Stored | None:
         """The event that was kept under this key."""
-        row = self._reader.execute("SELECT position FROM event_key WHERE key = ?", (event_key,)).fetchone()
-        return self.find(row[0]) if row else None
+        position = self._recent_keys.get(event_key)
+        if position is None:
+            row = self._reader.execute("SELECT position FROM event_key WHERE key = ?", (event_key,)).fetchone()
+            position = row[0] if row else None
+        return self.find(position) if position else None
 
     def find(self, position: int) -> Stored | None:
         """The event at a position."""
@@ -194,9 +210,21 @@ class SqliteStore:
         return msgspec.msgpack.decode(row[0], type=Snapshot) if row else None
 
     async def write_snapshot(self, cut: Cut, snapshot: Snapshot) -> None:
-        """Replace the image on disk. Raises `StorageUnavailable`; then the old image stays."""
+        """Bring the index up to date and replace the image on disk. Raises `StorageUnavailable`; then both stay."""
+        generation = self._index.begin_move()
+        for chunk in chunks(generation):
+            await self._run(functools.partial(_add_keys, chunk))
         body = msgspec.msgpack.encode(snapshot)
-        await self._run(lambda connection: write_cut(connection, cut, body))
+
+        def finish(connection: sqlite3.Connection) -> None:
+            connection.execute(statements.ADD_REQUESTS, request_rows(generation))
+            connection.execute(statements.PUT_META, (INDEXED_POSITION, generation.last_position))
+            write_cut(connection, cut, body)
+
+        await self._run(finish)
+        self._index.end_move()
+        self._recent_requests = _behind(self._recent_requests, generation.last_position)
+        self._recent_keys = _behind(self._recent_keys, generation.last_position)
 
     def discard_snapshot(self) -> None:
         """Forget the image; only before `start`."""
@@ -247,13 +275,27 @@ class SqliteStore:
             _resolve(future, None, result)
             return
         self.is_failing = False
-        self._last_position = max(self._last_position, *result.positions, 0)
+        self._last_position = max(self._last_position, result.last_position)
         if entry.may_wait:
-            for event in entry.events:
-                self._pending_requests.pop(event.request_id or 0, None)
+            self._note_record(entry.events[0], result.positions[0])
         if then is not None:
             then(result)
         _resolve(future, result, None)
+
+    def _note_record(self, event: Event, position: int) -> None:
+        if event.request_id:
+            self._pending_requests.pop(event.request_id, None)
+            if position:
+                self._recent_requests[event.request_id] = position
+                if event.event_key:
+                    self._recent_keys[event.event_key] = position
+
+    def _read_index(self) -> None:
+        """Read what the tables do not hold yet from the log."""
+        row = self._reader.execute("SELECT value FROM meta WHERE name = ?", (INDEXED_POSITION,)).fetchone()
+        for stored in self.read(row[0] if row else 0):
+            self._index.add([stored.event], [stored.event.event_key], stored.position)
+            self._note_record(stored.event, stored.position)
 
     def _find_last_position(self) -> int:
         row = self._reader.execute("SELECT position + events - 1 FROM block ORDER BY position DESC LIMIT 1").fetchone()
@@ -280,19 +322,24 @@ class SqliteStore:
 
 
 def _size(entry: Waiting) -> int:
-    return len(entry.packed) + sum(len(rejected.body) for rejected in entry.rejected)
+    size = len(entry.packed)
+    return size + sum(len(rejected.body) for rejected in entry.rejected) if entry.rejected else size
 
 
 def _reserve_ids(connection: sqlite3.Connection) -> tuple[int, int]:
     """The next block of request ids, first and last; durable before one of them is issued."""
     row = connection.execute("SELECT value FROM meta WHERE name = 'next_request_id'").fetchone()
     first = int(row[0]) if row else 1
-    connection.execute(
-        "INSERT INTO meta (name, value) VALUES ('next_request_id', ?) "
-        "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-        (first + _IDS_A_BLOCK,),
-    )
+    connection.execute(statements.PUT_META, ("next_request_id", first + _IDS_A_BLOCK))
     return first, first + _IDS_A_BLOCK - 1
+
+
+def _add_keys(chunk: dict[str, object], connection: sqlite3.Connection) -> None:
+    connection.execute(statements.ADD_KEYS, chunk)
+
+
+def _behind(recent: dict[K, int], last_position: int) -> dict[K, int]:
+    return {name: position for name, position in recent.items() if position > last_position}
 
 
 def _resolve(future: "asyncio.Future[Any] | None", result: Any, error: Exception | None) -> None:
