@@ -152,6 +152,21 @@ def test_worker_process_flushes_at_exit(sink):
     assert users(sink) == ["child", "parent"]
 
 
+@pytest.mark.parametrize("obstacle", ["abuse_client.engine.Loop", "abuse_client.engine.Service"])
+def test_failed_start_never_raises(sink, monkeypatch, caplog, obstacle):
+    """Where no thread or connection can be made, say for want of file descriptors, the caller goes on."""
+
+    def fail(*_):
+        raise OSError("too many open files")
+
+    monkeypatch.setattr(obstacle, fail)
+    with AbuseClient(sink.url) as client:
+        client.report_event(BLOCK)
+        assert client.classify_request({}) is None
+        assert client.stats() == Stats(failed=1, dropped=1)
+    assert "too many open files" in caplog.text
+
+
 def test_idle_client_has_no_thread(sink):
     """A client that was never used runs no thread, a used one runs one, a closed one none."""
 

@@ -8,7 +8,7 @@ from abuse_client.contract import Classification, ClassifyPayload
 from abuse_client.drafts import Fields
 from abuse_client.engine import CLASSIFY_PATH
 from abuse_client.reporting import Reporting
-from abuse_client.service import Answer, NoAnswer
+from abuse_client.service import TIME_OUT, Answer, NoAnswer
 
 
 class Asking(Reporting):
@@ -39,5 +39,7 @@ class Asking(Reporting):
 
     def _unanswered(self, error: BaseException) -> None:
         kind = error.kind if isinstance(error, NoAnswer | BadAnswer) else type(error).__name__
+        if isinstance(error, TimeoutError):
+            kind = TIME_OUT
         self._engine.tally.add(failed=1)
         self._engine.failures.tell(f"{CLASSIFY_PATH} failed, {kind}", str(error) or "no answer by the deadline")

@@ -1,6 +1,5 @@
 """The helpers as plain functions, over one client that is made from the environment at first use."""
 
-import threading
 from collections.abc import Iterable
 
 from abuse_client.client import AbuseClient
@@ -8,18 +7,13 @@ from abuse_client.contract import AuthEventPayload, Classification, ClassifyPayl
 from abuse_client.drafts import Fields, GivenEvent
 from abuse_client.tally import Stats
 
-_lock = threading.Lock()
-_client: AbuseClient | None = None
+_clients: dict[str, AbuseClient] = {}
 
 
 def default_client() -> AbuseClient:
     """The client behind the functions of this module."""
-    global _client
-    if _client is None:
-        with _lock:
-            if _client is None:
-                _client = AbuseClient()
-    return _client
+    # No lock, which a fork could leave held: of two clients made at once one is used, the other never starts.
+    return _clients.get("default") or _clients.setdefault("default", AbuseClient())
 
 
 def classify_request(payload: ClassifyPayload | Fields, deadline: float = 2.0) -> Classification | None:
@@ -54,9 +48,7 @@ def flush(timeout: float) -> bool:
 
 def close() -> None:
     """Flush for a moment, then stop. The next call makes a new client from the environment."""
-    global _client
-    with _lock:
-        client, _client = _client, None
+    client = _clients.pop("default", None)
     if client is not None:
         client.close()
 

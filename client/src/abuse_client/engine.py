@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 
@@ -19,10 +20,11 @@ from abuse_client.tally import Stats, Tally
 
 CLASSIFY_PATH = "/api/classify"
 JOIN_TIMEOUT_S = 0.5
+PAUSE_AFTER_FAILED_START_S = 5.0
 
 
-class Closed(Exception):
-    """The client was closed, or the interpreter starts no threads any more."""
+class Unavailable(Exception):
+    """The client was closed, or the thread that sends cannot be started."""
 
 
 class _Running(msgspec.Struct):
@@ -50,7 +52,7 @@ class Engine:
         """Hand a report over to the thread."""
         try:
             running = self._start()
-        except Closed as error:
+        except Unavailable as error:
             self.tally.add(dropped=1)
             self.failures.tell("report dropped", str(error))
             return
@@ -62,9 +64,14 @@ class Engine:
             self.failures.tell("queue full", f"{dropped} of the oldest reports dropped")
 
     def ask(self, body: bytes, within_s: float) -> "Future[Answer]":
-        """Send a question; the future holds the answer or raises `NoAnswer`. Raises `Closed`."""
+        """Send a question; the future holds the answer or raises `NoAnswer`. Raises `Unavailable`."""
         running = self._start()
-        return asyncio.run_coroutine_threadsafe(running.service.post(CLASSIFY_PATH, body, within_s), running.loop)
+        question = running.service.post(CLASSIFY_PATH, body, within_s)
+        try:
+            return asyncio.run_coroutine_threadsafe(question, running.loop)
+        except RuntimeError as error:  # closed by another thread meanwhile
+            question.close()
+            raise Unavailable(str(error)) from None
 
     def flushed(self) -> "Future[None]":
         """A future that is done once every report so far is sent or given up."""
@@ -110,6 +117,7 @@ class Engine:
 
     def _begin_afresh(self) -> None:
         self._lock = threading.Lock()
+        self._no_start_before = 0.0
         self._buffer = Buffer(self.settings.max_queued, self.settings.max_queued_bytes)
         self.tally = Tally()
         self.failures = Failures((self.settings.client_secret, self.settings.client_id))
@@ -120,21 +128,30 @@ class Engine:
             return running
         with self._lock:
             if self._closed:
-                raise Closed("the client is closed")
+                raise Unavailable("the client is closed")
             if self._running is None:
-                self._running = self._started()
+                self._running = self._start_or_wait()
             return self._running
 
+    def _start_or_wait(self) -> _Running:
+        if time.monotonic() < self._no_start_before:
+            raise Unavailable("the last start failed a moment ago")
+        try:
+            return self._started()
+        except Exception as error:  # no thread, no file descriptor, an unreadable certificate or proxy setting
+            self._no_start_before = time.monotonic() + PAUSE_AFTER_FAILED_START_S
+            raise Unavailable(f"{type(error).__name__}: {error}") from None
+
     def _started(self) -> _Running:
-        loop = Loop()
         service = Service(self.settings)
+        loop = Loop()
         delivery = Delivery(self._buffer, service, self.tally, self.failures, self.settings.attempt_timeout_s)
         thread = threading.Thread(target=self._run, args=(loop, delivery, service), name="abuse-client", daemon=True)
         try:
             thread.start()
-        except RuntimeError as error:
+        except RuntimeError:
             loop.close()
-            raise Closed(str(error)) from None
+            raise
         watch_child_exit()
         return _Running(loop, service, delivery, thread)
 

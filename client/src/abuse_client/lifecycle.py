@@ -32,10 +32,11 @@ def watch(engine: Watched) -> None:
 def watch_child_exit() -> None:
     """See to it that a `multiprocessing` child flushes too: it ends without running `atexit`."""
     global _child_finalizer_pid
-    util = sys.modules.get("multiprocessing.util")
-    if util is not None and _child_finalizer_pid != os.getpid():
-        _child_finalizer_pid = os.getpid()
-        util.Finalize(None, _close_all, exitpriority=0)
+    multiprocessing = sys.modules.get("multiprocessing")
+    if multiprocessing is None or multiprocessing.parent_process() is None or _child_finalizer_pid == os.getpid():
+        return
+    _child_finalizer_pid = os.getpid()
+    multiprocessing.util.Finalize(None, _close_all, exitpriority=0)
 
 
 def _close_all() -> None:

@@ -14,6 +14,7 @@ from abuse_client.settings import Settings
 importlib.import_module("anyio._backends._asyncio")
 
 MAX_ANSWER_BYTES = 2**20
+TIME_OUT = "time-out"
 MAX_CONNECTIONS = 200
 MAX_KEPT_CONNECTIONS = 20
 
@@ -63,7 +64,7 @@ class Service:
             async with asyncio.timeout(within_s):
                 return await self._post(path, body)
         except TimeoutError:
-            raise NoAnswer("time-out", f"no whole answer within {within_s:.3g} s", may_retry=True) from None
+            raise NoAnswer(TIME_OUT, f"no whole answer within {within_s:.3g} s", may_retry=True) from None
         except (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL) as error:
             raise NoAnswer(type(error).__name__, str(error), may_retry=False) from None
         except (httpx.HTTPError, OSError) as error:
