@@ -56,7 +56,7 @@ def answer(status: int, body: bytes = b"", **headers: str) -> Behaviour:
     return behave
 
 
-def politely(handler: Handler) -> None:
+def well_behaved(handler: Handler) -> None:
     """What the service answers when all is well."""
     answers: dict[str, tuple[int, dict[str, Any]]] = {
         "/api/classify": (200, CLASSIFICATION),
@@ -111,7 +111,7 @@ def sink() -> Iterator[Sink]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             one.received.append(Received(self.path, dict(self.headers), body, time.monotonic()))
             try:
-                (one.behaviours.pop(0) if one.behaviours else politely)(self)
+                (one.behaviours.pop(0) if one.behaviours else well_behaved)(self)
             except OSError:
                 self.close_connection = True
 
@@ -138,6 +138,12 @@ def sink() -> Iterator[Sink]:
 def behaviour() -> Callable[..., Behaviour]:
     """The maker of fixed answers, for tests that misbehave in one line."""
     return answer
+
+
+@pytest.fixture
+def politely() -> Behaviour:
+    """The behaviour of a service with which all is well."""
+    return well_behaved
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import threading
 import time
 
 import pytest
@@ -57,10 +58,15 @@ async def test_async_reports_arrive(sink):
     assert [one.path for one in sink.received] == ["/api/usage/cost", "/api/auth-event", "/api/events"]
 
 
-def test_envelopes_hold_200_events(sink):
+def test_envelopes_hold_200_events(sink, politely):
     """However many events are reported at once, an envelope holds 200 at most and each event leaves once, in order."""
+    release = threading.Event()
+    sink.behave(lambda handler: (release.wait(5), politely(handler)))
     with AbuseClient(sink.url) as client:
-        client.report_events(events.user_deleted(kilo_user_id=f"user-{number}") for number in range(1050))
+        client.report_event(events.user_deleted(kilo_user_id="user-0"))
+        sink.wait_for(1)
+        client.report_events(events.user_deleted(kilo_user_id=f"user-{number}") for number in range(1, 1050))
+        release.set()
         assert client.flush(5)
         assert client.stats().sent == 1050
     assert [event["data"]["kilo_user_id"] for event in sink.events] == [f"user-{number}" for number in range(1050)]

@@ -292,4 +292,4 @@ def _found(raw: Any) -> str:
 
 
 def _lower(message: str) -> str:
-    return message[:1].lower() + message[1:]
+    return message if message[1:2].isupper() else message[:1].lower() + message[1:]
