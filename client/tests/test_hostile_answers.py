@@ -167,6 +167,18 @@ def test_full_backlog_keeps_deadline():
                 one.close()
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("prompt", ["Hi", "x" * 20_000_000], ids=["short", "20 MB"])
+def test_mute_peer_keeps_deadline(scheme, prompt):
+    """A peer that connects and then neither reads, nor shakes hands, nor answers costs no more than the deadline."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"{scheme}://127.0.0.1:{server.getsockname()[1]}"
+        with AbuseClient(url, exit_flush_s=0) as client:
+            begun = time.monotonic()
+            assert client.classify_request({"user_prompt": prompt}, deadline=DEADLINE) is None
+            assert time.monotonic() - begun < DEADLINE + TOLERANCE
+
+
 @pytest.mark.parametrize("url", ["no-url", "ftp://example.com", "http://", "http://[", "http://a b/", "//example.com"])
 def test_impossible_address_never_raises(url, caplog):
     """An address that is none fails in the log, not in the caller."""

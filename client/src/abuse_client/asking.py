@@ -1,5 +1,6 @@
 """Asking for a classification: what is the same for threads and for asyncio."""
 
+import time
 from concurrent.futures import Future
 
 from abuse_client import drafts
@@ -14,7 +15,7 @@ from abuse_client.service import TIME_OUT, Answer, NoAnswer
 class Asking(Reporting):
     """Puts the question and reads the answer; the waiting in between is the subclass's."""
 
-    def _ask(self, payload: ClassifyPayload | Fields, deadline: float) -> "Future[Answer] | None":
+    def _ask(self, payload: ClassifyPayload | Fields, until: float) -> "Future[Answer] | None":
         if self._is_silent:
             return None
         try:
@@ -27,7 +28,7 @@ class Asking(Reporting):
         if not self._settings.url:
             return None
         try:
-            return self._engine.ask(draft.body, deadline)
+            return self._engine.ask(draft.body, until - time.monotonic())
         except Exception as error:
             self._unanswered(error)
             return None

@@ -1,6 +1,7 @@
 """The client for asyncio."""
 
 import asyncio
+import time
 from types import TracebackType
 from typing import Self
 
@@ -17,11 +18,12 @@ class AsyncAbuseClient(Asking):
 
     async def classify_request(self, payload: ClassifyPayload | Fields, deadline: float = 2.0) -> Classification | None:
         """Ask what to do with an LLM request; ``None`` when there is no answer within ``deadline`` seconds."""
-        question = self._ask(payload, deadline)
+        until = time.monotonic() + deadline
+        question = self._ask(payload, until)
         if question is None:
             return None
         try:
-            async with asyncio.timeout(deadline):
+            async with asyncio.timeout(until - time.monotonic()):
                 return self._understand(await asyncio.wrap_future(question))
         except Exception as error:
             self._unanswered(error)

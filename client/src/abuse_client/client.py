@@ -19,7 +19,7 @@ class AbuseClient(Asking):
     def classify_request(self, payload: ClassifyPayload | Fields, deadline: float = 2.0) -> Classification | None:
         """Ask what to do with an LLM request; ``None`` when there is no answer within ``deadline`` seconds."""
         until = time.monotonic() + deadline
-        question = self._ask(payload, deadline)
+        question = self._ask(payload, until)
         if question is None:
             return None
         try:

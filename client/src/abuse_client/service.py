@@ -17,6 +17,8 @@ MAX_ANSWER_BYTES = 2**20
 TIME_OUT = "time-out"
 MAX_CONNECTIONS = 200
 MAX_KEPT_CONNECTIONS = 20
+CONNECT_SHARE = 0.8
+"""Of the time given, for connecting. A TLS handshake that is cancelled leaves its socket open, a time-out does not."""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +64,7 @@ class Service:
         """Send ``body`` and read the whole answer, all of it within the given time. Raises `NoAnswer`."""
         try:
             async with asyncio.timeout(within_s):
-                return await self._post(path, body)
+                return await self._post(path, body, httpx.Timeout(None, connect=within_s * CONNECT_SHARE))
         except TimeoutError:
             raise NoAnswer(TIME_OUT, f"no whole answer within {within_s:.3g} s", may_retry=True) from None
         except (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL) as error:
@@ -74,9 +76,10 @@ class Service:
         """Close the kept connections."""
         await self._http.aclose()
 
-    async def _post(self, path: str, body: bytes) -> Answer:
+    async def _post(self, path: str, body: bytes, timeout: httpx.Timeout) -> Answer:  # noqa: ASYNC109 - per step
         received = bytearray()
-        async with self._http.stream("POST", self._settings.address(path), content=body) as response:
+        address = self._settings.address(path)
+        async with self._http.stream("POST", address, content=body, timeout=timeout) as response:
             async for chunk in response.aiter_raw():
                 received += chunk
                 if len(received) > MAX_ANSWER_BYTES:
