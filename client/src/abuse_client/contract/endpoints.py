@@ -5,12 +5,12 @@ from typing import Any
 Json = dict[str, Any]
 
 _ERRORS: dict[int, tuple[str, str]] = {
-    400: ("The body is no JSON object, or nests too deep.", "malformed_json"),
+    400: ("The body is no JSON object, or nests too deep.", "bad_request"),
     401: ("The service token is missing or wrong.", "unauthorized"),
     403: ("The token lacks the scope that this request needs.", "forbidden"),
     413: ("The body is too long, or the batch holds too many events; the message names the limit.", "too_large"),
     422: ("A required field is missing or wrong; the path names it.", "invalid_field"),
-    503: ("The service cannot take it now; nothing of it was acknowledged.", "unavailable"),
+    503: ("The service takes no writes now; nothing was acknowledged, send it again.", "storage_unavailable"),
 }
 
 _CLASSIFY = {"kilo_user_id": "user-1", "ip_address": "192.0.2.7", "requested_model": "model-a", "user_prompt": "Hi"}
@@ -93,7 +93,9 @@ def _get(operation: str, summary: str, answer: str, content: Json, *errors: int)
 def _error_response(status: int) -> Json:
     description, code = _ERRORS[status]
     example = {"error": {"code": code, "message": "what was found and expected", "path": None}}
-    return {"description": description, "content": _json(_ref("Error"), example)}
+    headers = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}}
+    answer = {"description": description, "content": _json(_ref("Error"), example)}
+    return answer | ({"headers": headers} if status == 503 else {})
 
 
 def _error_schema() -> Json:
