@@ -162,6 +162,7 @@ class Flow:
         while True:
             await asyncio.sleep(0.05)
             self._watch()
+            self.projection.states.trim()
             is_due = time.monotonic() - self._cut_at >= self._settings.snapshot_seconds
             is_full = self._events_since_cut >= self._settings.snapshot_events
             if self.projection.states.dirty and (is_due or is_full):

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from abuse_service.api.doors import Sender
 from abuse_service.console_api.routes import answer_console
 from abuse_service.errors import ServiceError
 from abuse_service.settings import ALL_SCOPES, Settings
+from abuse_service.telemetry import configure_logging
 from abuse_service.wiring import Service, read_owner
 
 _SECONDS = 10.0
@@ -62,6 +64,7 @@ class Desk:
     async def _ask_directory(self, method: str, path: str, body: bytes) -> Any:
         if not self._settings.data.exists():
             raise RemoteError(f"no service answers and there is no data directory {self._settings.data}")
+        configure_logging("text", logging.WARNING)
         service = Service(self._settings)
         await service.start()
         try:

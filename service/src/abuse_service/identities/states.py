@@ -5,6 +5,7 @@ instant: the states that changed since the last cut are packed little by little,
 is packed first, so that taking an image never stops the service for long.
 """
 
+import itertools
 from typing import Protocol, TypeVar
 
 import msgspec
@@ -131,18 +132,24 @@ class States:
         return None if cut.todo else cut
 
     def finish_cut(self) -> None:
-        """The cut is on disk: forget the states that were used longest ago, down to the limit."""
+        """The cut is on disk: what rested since the one before goes back to bytes; the surplus is forgotten."""
         cut, self._cut = self._cut, None
         if cut is None:
             return
         for key, packed in self._cooling.items():
             self._hot[key] = packed
         self._cooling = {}
+        self.trim()
+
+    def trim(self) -> None:
+        """Forget the states used longest ago, down to the limit; what changed since the last cut stays."""
         surplus = len(self._hot) - self._most_hot
-        if surplus > 0:
-            cold = [key for key, state in self._hot.items() if isinstance(state, bytes)][:surplus]
-            for key in cold:
-                del self._hot[key]
+        if surplus <= 0 or self._cut is not None:
+            return
+        clean = (key for key in self._hot if key not in self._dirty)
+        for key in list(itertools.islice(clean, surplus)):
+            del self._hot[key]
+            self._thawed.pop(key, None)
 
     def abandon_cut(self) -> None:
         """The cut did not get to disk: its states count as changed again."""

@@ -1,0 +1,115 @@
+"""The operators' verbs, as typed in a terminal."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+
+def run_verb(*words, expect=0, **environment):
+    """What a verb prints; its exit status must be the expected one."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("ABUSE_")}
+    ended = subprocess.run(
+        [sys.executable, "-m", "abuse_service", *map(str, words)],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=clean | {"COLUMNS": "200"} | environment,
+    )
+    assert ended.returncode == expect, ended.stdout + ended.stderr
+    assert "Traceback" not in ended.stderr
+    return ended.stdout if expect == 0 else ended.stderr
+
+
+@pytest.fixture(scope="module")
+def told(service):
+    """A service that was told of a blocked account, which then asked."""
+    service.events({"type": "user.blocked", "data": {"kilo_user_id": "u1", "reason": "resold keys"}})
+    service.events({"type": "user.email_changed", "data": {"kilo_user_id": "u1"}})
+    service.request_id = service.post("/api/classify", {"kilo_user_id": "u1"}).json()["request_id"]
+    return service
+
+
+def test_identity_shows_the_record(told):
+    """`identity` shows record, features and decisions; a bare user id works too."""
+    for key in ("user:u1", "u1"):
+        text = run_verb("identity", key, "--data", told.data)
+        assert "HARD_BLOCK" in text
+        assert "resold keys" in text
+    view = json.loads(run_verb("identity", "u1", "--data", told.data, "--json"))
+    assert view["record"]["is_blocked"] is True
+
+
+def test_explain_names_the_reason(told):
+    """`explain` says in a sentence why, with the rule and the values that it read."""
+    text = run_verb("explain", told.request_id, "--data", told.data)
+    assert "the cloud blocked this account" in text
+    assert "identity.is_blocked=True" in text
+    view = json.loads(run_verb("explain", told.request_id, "--data", told.data, "--json"))
+    assert view["rules"][0]["rule_id"] == "blocked-by-cloud"
+
+
+def test_tail_shows_the_newest(told):
+    """`tail` shows the newest events, one a line; as JSON each with its body."""
+    assert "request.classified" in run_verb("tail", "--data", told.data)
+    lines = run_verb("tail", "--data", told.data, "--json", "-n", "2").splitlines()
+    assert [json.loads(line)["type"] for line in lines] == ["user.blocked", "request.classified"]
+
+
+def test_rejected_is_listed_and_retried(told, tmp_path):
+    """`rejected list` shows the reason; `rejected retry` drives the mended event through."""
+    rows = json.loads(run_verb("rejected", "list", "--data", told.data, "--json"))
+    assert rows[0]["path"] == "data.email"
+    rejected_id = rows[0]["rejected_id"]
+    assert "rejected again" in run_verb("rejected", "retry", rejected_id, "--data", told.data, expect=1)
+    mended = tmp_path / "mended.json"
+    mended.write_text('{"type":"user.email_changed","data":{"kilo_user_id":"u1","email":"new@example.com"}}')
+    assert "accepted 1" in run_verb("rejected", "retry", rejected_id, "--body", mended, "--data", told.data)
+    assert "nothing is in quarantine" in run_verb("rejected", "list", "--data", told.data)
+
+
+def test_enforcement_is_switched(told):
+    """`enforcement off` and `on` switch the running service."""
+    assert "enforcement is off" in run_verb("enforcement", "off", "--reason", "drill", "--data", told.data)
+    assert told.client.get("/readyz").json()["enforcing"] is False
+    assert "enforcement is on" in run_verb("enforcement", "on", "--reason", "over", "--data", told.data)
+
+
+def test_verbs_work_without_a_service(run_service):
+    """Once the service is stopped the verbs read the directory themselves, and leave it free."""
+    service = run_service()
+    service.events({"type": "user.blocked", "data": {"kilo_user_id": "u2"}})
+    assert service.stop() == 0
+    assert json.loads(run_verb("identity", "u2", "--data", service.data, "--json"))["record"]["is_blocked"] is True
+    assert "log at position 1" in run_verb("check", "--data", service.data)
+    assert run_service(service.data).identity("u2")["record"]["is_blocked"] is True
+
+
+def test_unknown_names_are_one_line(told):
+    """What is not known is one line and status 1."""
+    assert "no identity has this key" in run_verb("identity", "nobody", "--data", told.data, expect=1)
+    assert "no decision has this request id" in run_verb("explain", "999999", "--data", told.data, expect=1)
+    assert "no data directory" in run_verb("identity", "x", "--data", told.data / "nowhere", expect=1)
+
+
+def test_config_show_hides_secrets():
+    """`config show` prints each setting, its value and where it came from; secrets hidden."""
+    tokens = '[{"id":"cloud.access","secret":"s3cret"}]'
+    rows = json.loads(run_verb("config", "show", "--json", ABUSE_TOKENS=tokens, ABUSE_PORT="9000"))
+    by_name = {row["setting"]: row for row in rows}
+    assert (by_name["ABUSE_PORT"]["value"], by_name["ABUSE_PORT"]["from"]) == (9000, "environment")
+    assert (by_name["ABUSE_HOST"]["value"], by_name["ABUSE_HOST"]["from"]) == ("127.0.0.1", "default")
+    assert by_name["ABUSE_TOKENS"]["value"][0]["secret"] == "hidden"
+    assert "s3cret" not in run_verb("config", "show", ABUSE_TOKENS=tokens)
+
+
+def test_check_names_the_fault(tmp_path):
+    """`check` names the place in a policy that does not hold together."""
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("title: broken\nfeatures: {}\nrules: []\n")
+    assert "every policy declares the feature" in run_verb("check", "--policy", policy, expect=1)
+    assert "policy    ok" in run_verb("check", "--data", tmp_path / "new")
+    assert "setting port" in run_verb("check", expect=1, ABUSE_PORT="x")

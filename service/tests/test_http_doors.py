@@ -1,0 +1,99 @@
+"""Who may come in."""
+
+import subprocess
+import sys
+
+import pytest
+
+TOKENS = [
+    {"id": "cloud.access", "secret": "s3cret-cloud", "source": "cloud", "scopes": ["write"]},
+    {"id": "ops.access", "secret": "s3cret-ops", "source": "ops", "scopes": ["read", "admin", "write", "import"]},
+]
+
+
+def headers(token_id, secret):
+    return {"CF-Access-Client-Id": token_id, "CF-Access-Client-Secret": secret}
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {},
+        headers("cloud.access", "wrong"),
+        headers("cloud.access", ""),
+        headers("nobody", "s3cret-cloud"),
+        headers("cloud.access", "s3cret-ops"),
+        {"CF-Access-Client-Id": "cloud.access"},
+    ],
+)
+def test_wrong_token_stays_outside(guarded, sent):
+    """A missing or wrong token is a 401 in the one error shape."""
+    answer = guarded.post("/api/classify", {}, headers=sent)
+    assert answer.status_code == 401
+    assert answer.json()["error"]["code"] == "unauthorized"
+    assert "s3cret" not in answer.text
+
+
+def test_scopes_bound_what_a_token_may(guarded):
+    """A token does what its scopes say and nothing else."""
+    cloud, ops = headers("cloud.access", "s3cret-cloud"), headers("ops.access", "s3cret-ops")
+    assert guarded.post("/api/classify", {}, headers=cloud).status_code == 200
+    assert guarded.client.get("/api/console/policy", headers=cloud).status_code == 403
+    assert guarded.client.get("/api/console/policy", headers=ops).status_code == 200
+    assert guarded.client.get("/metrics", headers=cloud).status_code == 403
+    change = {"is_enforced": True, "reason": "test"}
+    assert guarded.post("/api/console/enforcement", change, headers=cloud).status_code == 403
+
+
+def test_old_requests_need_import(guarded):
+    """A classify that claims to be older than 10 minutes needs the scope import."""
+    old = {"kilo_user_id": "old", "occurred_at": 1_700_000_000_000}
+    refused = guarded.post("/api/classify", old, headers=headers("cloud.access", "s3cret-cloud"))
+    assert refused.status_code == 403
+    assert refused.json()["error"]["path"] == "occurred_at"
+    taken = guarded.post("/api/classify", old, headers=headers("ops.access", "s3cret-ops"))
+    assert taken.status_code == 200
+
+
+def test_health_needs_no_token(guarded):
+    """Whoever watches the process needs no secret."""
+    for path in ("/healthz", "/readyz", "/openapi.json"):
+        assert guarded.client.get(path).status_code == 200
+
+
+def test_event_ids_are_scoped_by_source(guarded):
+    """Two senders may use the same event id."""
+    event = {"type": "user.deleted", "event_id": "same", "data": {"kilo_user_id": "scoped"}}
+    answers = [
+        guarded.post("/api/events", {"events": [event]}, headers=sent).json()["accepted"]
+        for sent in (headers("cloud.access", "s3cret-cloud"), headers("ops.access", "s3cret-ops"))
+    ]
+    assert answers == [1, 1]
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])
+def test_open_doors_refuse_to_start(tmp_path, host):
+    """Bound to any other address than loopback, the service wants a token before it starts."""
+    command = [sys.executable, "-m", "abuse_service", "serve", "--host", host, "--port", "0", "--data", str(tmp_path)]
+    ended = subprocess.run(command, check=False, capture_output=True, text=True, timeout=30)
+    assert ended.returncode == 1
+    assert "at least one service token is required" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_secrets_stay_out_of_errors(tmp_path):
+    """A broken list of tokens is refused without a word of it."""
+    command = [sys.executable, "-m", "abuse_service", "serve", "--port", "0", "--data", str(tmp_path)]
+    for broken in ('[{"id":"a","secret":"s3cret-x","scopes":["fly"]}]', '[{"secret":"s3cret-x"', '"s3cret-x"'):
+        ended = subprocess.run(
+            command, check=False, capture_output=True, text=True, timeout=30, env={"ABUSE_TOKENS": broken, "PATH": ""}
+        )
+        assert ended.returncode == 1
+        assert "s3cret" not in ended.stderr + ended.stdout
+        assert "Traceback" not in ended.stderr
+
+
+def test_open_service_says_so_once(service):
+    """On loopback without tokens the service is open, and says so once in its log."""
+    assert service.post("/api/console/enforcement", {"is_enforced": True, "reason": "test"}).status_code == 200
+    assert service.log_text().count("open to this machine") == 1
