@@ -46,14 +46,16 @@ class _Fields(msgspec.Struct):
     charges: Any = None
 
 
-class _Slice(_Fields):
+class StripeSlice(_Fields):
+    """The ``data`` of a ``stripe.*`` event, unchecked: the whole webhook event, or a flat slice of it."""
+
     data: Any = None
     kilo_user_id: Any = None
     organization_id: Any = None
 
 
 class _Event(msgspec.Struct):
-    data: _Slice
+    data: StripeSlice
 
 
 class StripeContent(msgspec.Struct):
@@ -81,7 +83,11 @@ _decode = msgspec.json.Decoder(_Event).decode
 
 def read_stripe(body: bytes) -> StripeContent:
     """The content of a ``stripe.*`` event. ``body`` is the whole event of the batch; it must have been read before."""
-    flat = _decode(body).data
+    return read_slice(_decode(body).data)
+
+
+def read_slice(flat: StripeSlice) -> StripeContent:
+    """The content of the ``data`` of a ``stripe.*`` event."""
     whole = flat.data if isinstance(flat.data, dict) else {}
     inner = whole.get("object")
     subject: _Fields = msgspec.convert(inner, _Fields) if isinstance(inner, dict) else flat
@@ -157,7 +163,7 @@ def _listed_details(charges: Any) -> list[Any]:
     return [charge.get("payment_method_details") for charge in listed or () if isinstance(charge, dict)]
 
 
-def _decline_code(subject: _Fields, flat: _Slice) -> str | None:
+def _decline_code(subject: _Fields, flat: StripeSlice) -> str | None:
     """The issuer's reason, else Radar's, else the coarse failure code."""
     outcome = subject.outcome
     radar = outcome.get("reason") if isinstance(outcome, dict) else None

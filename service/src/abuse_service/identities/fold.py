@@ -1,5 +1,6 @@
 """One event folded into one record. Pure, and the same for any order of arrival."""
 
+import bisect
 from collections.abc import Callable
 from typing import Any
 
@@ -77,11 +78,12 @@ def _keep_first(values: list[tuple[Stamp, Any]], stamp: Stamp, value: Any) -> No
 
 def _fold_block(record: Record, event: Event, content: UserEventData, stamp: Stamp) -> None:
     block = Block(stamp, event.type == "user.blocked", clip(content.reason), clip(content.actor_email))
-    if block in record.blocks:
-        return
-    record.blocks.append(block)
-    record.blocks.sort(key=lambda entry: entry.stamp)
-    del record.blocks[:-MOST_HISTORY]
+    blocks = record.blocks
+    if not blocks or blocks[-1].stamp < stamp:
+        blocks.append(block)
+    elif block not in blocks:
+        bisect.insort(blocks, block, key=lambda entry: entry.stamp)
+    del blocks[:-MOST_HISTORY]
 
 
 def _fold_deleted(record: Record, event: Event, content: Wire, stamp: Stamp) -> None:
@@ -111,11 +113,12 @@ def _merge_membership(
         if len(record.memberships) >= _MOST_MEMBERSHIPS:
             return
         membership = record.memberships[organization_id] = Membership()
-    fields = {name: clip(getattr(said, name)) for name in _ORG_FIELDS if getattr(said, name) is not None}
-    if owned is None:
-        merge_newest(membership.snapshot, stamp, fields | {"is_member": True})
-    else:
-        merge_newest(membership.owned, stamp, fields | {"is_member": owned})
+    fields: dict[str, Any] = {"is_member": owned is not False}
+    for name in _ORG_FIELDS:
+        value = getattr(said, name)
+        if value is not None:
+            fields[name] = clip(value)
+    merge_newest(membership.snapshot if owned is None else membership.owned, stamp, fields)
 
 
 def _fold_credits(record: Record, event: Event, content: BillingCreditPurchasedData, stamp: Stamp) -> None:

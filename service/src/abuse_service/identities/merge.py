@@ -1,5 +1,6 @@
 """Field by field, the newest value wins: merged so that any order of arrival gives the same result."""
 
+import bisect
 from typing import Any
 
 from abuse_service.identities.stamp import Stamp
@@ -57,9 +58,16 @@ def flatten(layers: list[Layer]) -> dict[str, Any]:
 
 def keep_distinct(entries: list[Any], entry: Any, *, most: int, newest_first: bool = True) -> None:
     """Insert ``entry`` (a tuple that starts with its stamp) in order, once, and keep ``most``: the newest or oldest."""
-    if entry in entries:
-        return
-    entries.append(entry)
-    entries.sort(key=lambda item: item[0])
+    if not entries or entries[-1][0] < entry[0]:
+        # In order, as nearly always.
+        if newest_first or len(entries) < most:
+            entries.append(entry)
+    elif entry not in entries:
+        bisect.insort(entries, entry, key=_stamp_in)
     if len(entries) > most:
         del entries[0 if newest_first else -1]
+
+
+def _stamp_in(entry: Any) -> Stamp:
+    stamp: Stamp = entry[0]
+    return stamp

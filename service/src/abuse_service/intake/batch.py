@@ -3,22 +3,14 @@
 import msgspec
 
 from abuse_client.contract import (
-    EVENT_CLASSES,
     MAX_BATCH_EVENTS,
-    AnyEvent,
     ContractError,
     InvalidField,
-    KnownEvent,
     OrgEventData,
-    StripeEventData,
     UnknownEvent,
     UserEmailChangedData,
     Wire,
-    event_type,
     known_user,
-    nests_too_deep,
-    parse_object,
-    read_object,
     repair,
 )
 from abuse_service.enrichment.enricher import Enricher
@@ -27,28 +19,16 @@ from abuse_service.events.content import Content
 from abuse_service.events.entity import EntityKey, EntityKind, EntityNamer
 from abuse_service.events.event import Event, content_event_key, digest, event_key
 from abuse_service.events.log import Rejected
-from abuse_service.events.stripe import read_stripe
-from abuse_service.intake.entities import name_mail, name_organization
+from abuse_service.events.stripe import read_slice
+from abuse_service.intake.entities import LONGEST_VALUE, name_mail, name_organization
+from abuse_service.intake.envelope import TYPE_NAMES, BatchEvent, StripeEvent, read_events, split
 from abuse_service.intake.receipt import Receipt
 
 _encode = msgspec.json.Encoder().encode
-_NAMES: dict[type, str] = {kind: name for name, kind in EVENT_CLASSES.items()}
-
-
-class _RawEnvelope(msgspec.Struct):
-    events: list[msgspec.Raw]
-
-
-class _TypedEnvelope(msgspec.Struct):
-    events: list[KnownEvent]
-
-
-_raw_envelope = msgspec.json.Decoder(_RawEnvelope)
-_typed_envelope = msgspec.json.Decoder(_TypedEnvelope)
 
 
 class Batch(msgspec.Struct):
-    """A batch as it was read: events with their contents, and what could not be taken."""
+    """A batch as it was read: events with their contents and places, and what could not be taken."""
 
     events: list[Event]
     contents: list[Content | None]
@@ -70,15 +50,15 @@ class BatchIntake:
         One that breaks the contract is rejected with its path, the others count. Raises `MalformedJson` or
         `InvalidField` when there is no list of events, `TooLarge` above `MAX_BATCH_EVENTS`.
         """
-        raws, typed = _split(repair(body))
+        body = repair(body)
+        raws = split(body)
         if len(raws) > MAX_BATCH_EVENTS:
             raise TooLarge(f"a batch takes {MAX_BATCH_EVENTS} events at most, found {len(raws)}", path="events")
         batch = Batch([], [], [], [], set())
-        for index, raw in enumerate(raws):
+        for index, (event, raw) in enumerate(zip(read_events(body, raws), raws, strict=True)):
             try:
-                if nests_too_deep(raw):
-                    raise InvalidField("", "nested too deep")
-                event = typed[index] if typed is not None else _read_event(raw)
+                if isinstance(event, ContractError):
+                    raise event
                 stamped, content = self._stamp(event, raw, receipt)
             except ContractError as error:
                 batch.rejected.append(_reject(index, raw, receipt, error))
@@ -90,15 +70,18 @@ class BatchIntake:
                 batch.unknown_types.add(event.type)
         return batch
 
-    def _stamp(self, event: AnyEvent, raw: bytes, receipt: Receipt) -> tuple[Event, Content | None]:
+    def _stamp(self, event: BatchEvent, raw: bytes, receipt: Receipt) -> tuple[Event, Content | None]:
+        if isinstance(event, StripeEvent):
+            return self._stamp_stripe(event, raw, receipt)
         if isinstance(event, UnknownEvent):
             return self._stamp_unknown(event, raw, receipt), None
-        name = _NAMES[type(event)]
-        data = event.data
-        if isinstance(data, StripeEventData):
-            return self._stamp_stripe(event, name, data, raw, receipt)
-        identity = f"user:{_require_user(data.kilo_user_id)}"
-        key, content = _identify(event, name, raw, receipt)
+        name = TYPE_NAMES[type(event)]
+        data = event.data  # type: ignore[attr-defined]  # each of the classes has its own
+        user = data.kilo_user_id.strip()
+        if not user:
+            raise InvalidField("data.kilo_user_id", "required, found blanks only")
+        identity = f"user:{user}"
+        key, content_key = _identify(event, name, raw, receipt)
         stamped = Event(
             name,
             receipt.source,
@@ -106,7 +89,7 @@ class BatchIntake:
             receipt.received_at_ms,
             raw,
             key,
-            content,
+            content_key,
             identity,
             self._namer.identity(identity),
             self._entities(data),
@@ -120,19 +103,18 @@ class BatchIntake:
             return tuple(name_mail(self._namer, self._enricher.enrich(None, data.email, None)))
         return ()
 
-    def _stamp_stripe(
-        self, event: KnownEvent, name: str, data: StripeEventData, raw: bytes, receipt: Receipt
-    ) -> tuple[Event, Content]:
-        content = read_stripe(raw)
+    def _stamp_stripe(self, event: StripeEvent, raw: bytes, receipt: Receipt) -> tuple[Event, Content]:
+        name = TYPE_NAMES[type(event)]
+        data = event.data
+        content = read_slice(data)
         if content.webhook_id and not event.event_id:
             key = event_key(receipt.source, name, f"stripe:{content.webhook_id}")
-            whole = (data.data or {}).get("object")
-            content_key = digest(_encode(whole) if whole is not None else raw)
+            content_key = digest(raw if content.subject is data else _encode(content.subject))
         else:
             key, content_key = _identify(event, name, raw, receipt)
-        user = known_user(data.kilo_user_id)
-        identity = f"user:{user}" if user else None
-        entities = name_organization(self._namer, data.organization_id)
+        identity = _owner(data.kilo_user_id)
+        organization = data.organization_id if isinstance(data.organization_id, str) else None
+        entities = name_organization(self._namer, organization)
         if content.card:
             entities.append(self._namer.key(EntityKind.CARD, content.card))
         if content.customer:
@@ -153,9 +135,8 @@ class BatchIntake:
         return stamped, content
 
     def _stamp_unknown(self, event: UnknownEvent, raw: bytes, receipt: Receipt) -> Event:
-        named = event.data.get("kilo_user_id") if isinstance(event.data, dict) else None
-        user = known_user(named) if isinstance(named, str) and len(named) <= 1024 else None
-        key, content = _identify(event, event.type, raw, receipt)
+        identity = _owner(event.data.get("kilo_user_id")) if isinstance(event.data, dict) else None
+        key, content_key = _identify(event, event.type, raw, receipt)
         return Event(
             type=event.type,
             source=receipt.source,
@@ -163,41 +144,23 @@ class BatchIntake:
             received_at_ms=receipt.received_at_ms,
             body=raw,
             event_key=key,
-            content_key=content,
-            identity=f"user:{user}" if user else None,
-            identity_entity=self._namer.identity(f"user:{user}") if user else None,
+            content_key=content_key,
+            identity=identity,
+            identity_entity=self._namer.identity(identity) if identity else None,
         )
 
 
-def _split(body: bytes) -> tuple[list[bytes], list[KnownEvent] | None]:
-    """Each event's own bytes, and all of them typed where the whole batch is well-formed."""
-    try:
-        raws = [bytes(raw) for raw in _raw_envelope.decode(body).events]
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        events = parse_object(body).get("events")
-        if not isinstance(events, list):
-            raise InvalidField("events", "required, a list of events") from None
-        return [_encode(event) for event in events], None
-    try:
-        return raws, _typed_envelope.decode(body).events
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        return raws, None
+def _owner(kilo_user_id: object) -> str | None:
+    """The identity that an optional user id names; none for what is no id, or too long for one."""
+    if not isinstance(kilo_user_id, str) or len(kilo_user_id) > LONGEST_VALUE:
+        return None
+    user = known_user(kilo_user_id)
+    return f"user:{user}" if user else None
 
 
-def _read_event(raw: bytes) -> AnyEvent:
-    fields = parse_object(raw)
-    kind = EVENT_CLASSES.get(event_type(fields), UnknownEvent)
-    return read_object(kind, fields).value  # type: ignore[return-value]
-
-
-def _require_user(kilo_user_id: str) -> str:
-    user = kilo_user_id.strip()
-    if not user:
-        raise InvalidField("data.kilo_user_id", "required, found blanks only")
-    return user
-
-
-def _identify(event: AnyEvent, name: str, raw: bytes, receipt: Receipt) -> tuple[bytes, bytes]:
+def _identify(
+    event: CloudEvent | StripeEvent | UnknownEvent, name: str, raw: bytes, receipt: Receipt
+) -> tuple[bytes, bytes]:
     """The event's key and content key; both empty where every receipt counts (decision 3)."""
     if event.event_id:
         return event_key(receipt.source, name, f"sender:{event.event_id}"), digest(raw)
