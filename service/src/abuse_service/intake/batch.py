@@ -158,9 +158,7 @@ def _owner(kilo_user_id: object) -> str | None:
     return f"user:{user}" if user else None
 
 
-def _identify(
-    event: CloudEvent | StripeEvent | UnknownEvent, name: str, raw: bytes, receipt: Receipt
-) -> tuple[bytes, bytes]:
+def _identify(event: BatchEvent, name: str, raw: bytes, receipt: Receipt) -> tuple[bytes, bytes]:
     """The event's key and content key; both empty where every receipt counts (decision 3)."""
     if event.event_id:
         return event_key(receipt.source, name, f"sender:{event.event_id}"), digest(raw)
