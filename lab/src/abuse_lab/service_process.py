@@ -57,12 +57,21 @@ class ServiceProcess:
         """Return when the service answers. Raises `ServiceNotReady` with the end of its log."""
         deadline = time.perf_counter() + START_SECONDS
         while time.perf_counter() < deadline and self.is_running:
-            self.url = self.url or self._announced_url()
+            self.url = self.url or self.announced_url()
             if self.url and _is_ready(self.url):
                 return self
             time.sleep(_POLL_SECONDS)
         self.kill()
         raise ServiceNotReady(f"the service did not come up; its log ends:\n{self._log_end()}")
+
+    def announced_url(self) -> str:
+        """Where the process says that it listens; empty until it does."""
+        try:
+            owner = json.loads((self.data / "owner.json").read_text())
+        except (OSError, ValueError):
+            return ""
+        # A killed service leaves its note behind.
+        return str(owner["url"]) if owner.get("pid") == self.pid else ""
 
     def resident_bytes(self) -> int:
         """Memory that the process holds now."""
@@ -85,14 +94,6 @@ class ServiceProcess:
         """End the service at once (SIGKILL); its exit status."""
         self._process.kill()
         return self._process.wait()
-
-    def _announced_url(self) -> str:
-        try:
-            owner = json.loads((self.data / "owner.json").read_text())
-        except (OSError, ValueError):
-            return ""
-        # A killed service leaves its note behind.
-        return str(owner["url"]) if owner.get("pid") == self.pid else ""
 
     def _log_end(self) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-_LOG_LINES:])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from rich import box
 from rich.columns import Columns
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.rule import Rule
 from rich.table import Table
@@ -14,19 +14,12 @@ from abuse_client.contract import EVENT_CLASSES
 from abuse_lab.demo.portraits import account_table, reasons_panel
 from abuse_lab.demo.sight import Sight
 
-WIDTH = 100
 SHOWN_ROLES = {
     "blocked": "The blocked account",
     "same_device": "A new account on the blocked one's device",
     "drained": "A drained free tier",
     "honest": "An honest customer",
 }
-
-
-def make_console() -> Console:
-    """The terminal, at most a hundred columns of it; exactly as many where the output is no terminal."""
-    console = Console(highlight=False)
-    return Console(highlight=False, width=min(console.width, WIDTH) if console.is_terminal else WIDTH)
 
 
 def render(sight: Sight) -> Group:

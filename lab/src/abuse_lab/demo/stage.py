@@ -1,19 +1,18 @@
 """The demonstration from the first process to the last."""
 
 import os
-import signal
 import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from abuse_lab.console import make_console
 from abuse_lab.demo.claims import complaints
-from abuse_lab.demo.page import commands, make_console, render
+from abuse_lab.demo.page import commands, render
 from abuse_lab.demo.sight import Sight, look
 from abuse_lab.desk import ServiceDesk
 from abuse_lab.service_process import ServiceProcess
@@ -24,7 +23,7 @@ from cloud.story import StoryReport, play
 def show(*, stays: bool, console: Console | None = None) -> int:
     """Show the demonstration; 0 when everything in it is so. With ``stays`` it stays up until Ctrl-C."""
     console = console or make_console()
-    with _quitting_in_order(), tempfile.TemporaryDirectory(prefix="abuse-demo-") as made:
+    with tempfile.TemporaryDirectory(prefix="abuse-demo-") as made:
         directory = Path(made)
         service = ServiceProcess(directory / "data")
         try:
@@ -94,15 +93,3 @@ def _left_behind(service: ServiceProcess, status: int) -> Iterator[str]:
     except ProcessLookupError:
         return
     yield f"the service's process {service.pid} is still there"
-
-
-@contextmanager
-def _quitting_in_order() -> Iterator[None]:
-    """Let a hang-up or a polite kill end the demonstration as Ctrl-C does, so that nothing is left behind."""
-    names = (signal.SIGTERM, signal.SIGHUP)
-    before = {name: signal.signal(name, signal.default_int_handler) for name in names}
-    try:
-        yield
-    finally:
-        for name, handler in before.items():
-            signal.signal(name, handler)
