@@ -32,7 +32,9 @@ def is_paying(record: Record) -> bool:
     if record.credits.paid_microdollars > 0 or has_pass(record):
         return True
     return any(
-        state["is_member"] and str(state.get("plan") or "") not in _FREE_PLANS and not state.get("in_free_trial")
+        state["is_member"]
+        and str(state.get("plan") or "").lower() not in _FREE_PLANS
+        and not state.get("in_free_trial")
         for state in memberships(record).values()
     )
 

@@ -19,7 +19,7 @@ from abuse_client.contract import (
 from abuse_service.events.content import Content
 from abuse_service.events.event import Event
 from abuse_service.identities.fold_stripe import STRIPE_FOLDS
-from abuse_service.identities.merge import add_bounded, keep_distinct, merge_newest
+from abuse_service.identities.merge import add_bounded, has_room, keep_distinct, keep_last_said, merge_newest
 from abuse_service.identities.record import MOST_HISTORY, Block, Membership, Record
 from abuse_service.identities.stamp import Stamp, stamp_of
 
@@ -36,10 +36,10 @@ Fold = Callable[[Record, Event, Any, Stamp], None]
 
 
 def fold(record: Record, event: Event, content: Content | None) -> None:
-    """Take one event into the record. A type without a place in it is counted."""
-    counts = record.event_counts
-    counts[event.type] = counts.get(event.type, 0) + 1
+    """Take one event into the record. Types without a place in it are counted together: senders make them up."""
     step = _FOLDS.get(event.type)
+    name = event.type if step is not None else "unknown"
+    record.event_counts[name] = record.event_counts.get(name, 0) + 1
     if step is not None and content is not None:
         step(record, event, content, stamp_of(event))
 
@@ -56,7 +56,7 @@ def _fold_auth(record: Record, event: Event, content: AuthEventPayload, stamp: S
         value = getattr(content, name)
         if value is not None and value not in ("", []):
             fields[name] = sorted({clip(item) for item in value})[:100] if isinstance(value, list) else clip(value)
-    keep_distinct(record.emails, (stamp, fields["email"]), most=MOST_HISTORY)
+    keep_last_said(record.emails, stamp, fields["email"], most=MOST_HISTORY)
     merge_newest(record.profile, stamp, fields)
     for name in _SIGNUP_FIELDS:
         value = getattr(content, name)
@@ -93,9 +93,8 @@ def _fold_deleted(record: Record, event: Event, content: Wire, stamp: Stamp) -> 
 def _fold_email(record: Record, event: Event, content: UserEmailChangedData, stamp: Stamp) -> None:
     if content.previous_email:
         before = (event.occurred_at_ms - 1, -1, b"")
-        if all(email != content.previous_email for _, email in record.emails):
-            keep_distinct(record.emails, (before, clip(content.previous_email)), most=MOST_HISTORY)
-    keep_distinct(record.emails, (stamp, clip(content.email)), most=MOST_HISTORY)
+        keep_last_said(record.emails, before, clip(content.previous_email), most=MOST_HISTORY)
+    keep_last_said(record.emails, stamp, clip(content.email), most=MOST_HISTORY)
     merge_newest(record.profile, stamp, {"email": clip(content.email)})
 
 
@@ -110,7 +109,7 @@ def _merge_membership(
     organization_id = clip(organization_id)
     membership = record.memberships.get(organization_id)
     if membership is None:
-        if len(record.memberships) >= _MOST_MEMBERSHIPS:
+        if not has_room(record.memberships, organization_id, most=_MOST_MEMBERSHIPS):
             return
         membership = record.memberships[organization_id] = Membership()
     fields: dict[str, Any] = {"is_member": owned is not False}

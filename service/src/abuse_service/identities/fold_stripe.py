@@ -6,11 +6,13 @@ from typing import Any
 
 from abuse_service.events.event import Event
 from abuse_service.events.stripe import StripeContent
-from abuse_service.identities.merge import Layer, add_bounded, merge_newest
+from abuse_service.identities.merge import Layer, add_bounded, has_room, merge_newest
 from abuse_service.identities.record import Record
 from abuse_service.identities.stamp import Stamp
 
 _MOST_KEPT = 50
+_LONGEST_TEXT = 255
+_LARGEST_NUMBER = 2**53
 _CARD_FIELDS = ("brand", "funding", "country", "last4")
 _CASE_FIELDS = ("amount", "currency", "reason", "status", "fraud_type", "actionable")
 
@@ -18,7 +20,7 @@ _CASE_FIELDS = ("amount", "currency", "reason", "status", "fraud_type", "actiona
 def _fold_method(record: Record, event: Event, content: StripeContent, stamp: Stamp) -> None:
     _note_customer(record, content)
     card = content.subject.card
-    fields = {name: card[name] for name in _CARD_FIELDS if name in card} if isinstance(card, dict) else {}
+    fields = _said({name: card.get(name) for name in _CARD_FIELDS}) if isinstance(card, dict) else {}
     fields["is_attached"] = event.type.endswith("attached")
     _merge_case(record.stripe.methods, content.payment_method or "unnamed", stamp, fields)
 
@@ -51,11 +53,21 @@ def _fold_payment(record: Record, event: Event, content: StripeContent, stamp: S
 
 
 def _case_fields(content: StripeContent) -> dict[str, Any]:
-    said = ((name, getattr(content.subject, name)) for name in _CASE_FIELDS)
-    fields = {name: value for name, value in said if isinstance(value, str | int) and value != ""}
+    fields = _said({name: getattr(content.subject, name) for name in _CASE_FIELDS})
     if content.charge:
         fields["charge"] = content.charge
     return fields
+
+
+def _said(found: dict[str, Any]) -> dict[str, Any]:
+    """Texts and numbers that can be kept; nothing of the rest, for Stripe's data comes unchecked."""
+    said = {}
+    for name, value in found.items():
+        if isinstance(value, str) and value:
+            said[name] = value[:_LONGEST_TEXT]
+        elif isinstance(value, int) and abs(value) < _LARGEST_NUMBER:
+            said[name] = value
+    return said
 
 
 def _case_name(content: StripeContent) -> str:
@@ -67,12 +79,13 @@ def _case_name(content: StripeContent) -> str:
 def _note_customer(record: Record, content: StripeContent) -> None:
     customer = content.customer
     customers = record.stripe.customers
-    if customer and customer not in customers and len(customers) < _MOST_KEPT:
+    if customer and customer not in customers:
         bisect.insort(customers, customer)
+        del customers[_MOST_KEPT:]
 
 
 def _merge_case(cases: dict[str, list[Layer]], name: str, stamp: Stamp, fields: dict[str, Any]) -> None:
-    if name in cases or len(cases) < _MOST_KEPT:
+    if has_room(cases, name, most=_MOST_KEPT):
         merge_newest(cases.setdefault(name, []), stamp, fields)
 
 

@@ -68,6 +68,32 @@ def keep_distinct(entries: list[Any], entry: Any, *, most: int, newest_first: bo
         del entries[0 if newest_first else -1]
 
 
+def keep_last_said(entries: list[tuple[Stamp, Any]], stamp: Stamp, value: Any, *, most: int) -> None:
+    """Keep each distinct value once, with the newest stamp that said it: the ``most`` newest, oldest first."""
+    for place, (known, other) in enumerate(entries):
+        if other == value:
+            if known >= stamp:
+                return
+            del entries[place]
+            break
+    bisect.insort(entries, (stamp, value))
+    del entries[:-most]
+
+
+def has_room(named: dict[str, Any], name: str, *, most: int) -> bool:
+    """Whether ``name`` may stand in ``named``.
+
+    Of too many names the smallest stay: those that came first or last would not be the same in every order.
+    """
+    if name in named or len(named) < most:
+        return True
+    largest = max(named)
+    if name > largest:
+        return False
+    del named[largest]
+    return True
+
+
 def _stamp_in(entry: Any) -> Stamp:
     stamp: Stamp = entry[0]
     return stamp

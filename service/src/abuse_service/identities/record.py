@@ -68,7 +68,7 @@ class Record(msgspec.Struct, array_like=True):
 
     profile: list[Layer] = []
     signup: dict[str, list[tuple[Stamp, Any]]] = {}
-    emails: list[tuple[Stamp, str]] = []
+    emails: list[tuple[Stamp, str]] = []  # each address once, when it was said last
     blocks: list[Block] = []
     memberships: dict[str, Membership] = {}
     credits: Credits = msgspec.field(default_factory=Credits)

@@ -1,0 +1,309 @@
+"""Builders, a fixed clock and in-memory twins, for tests of the service and of what is built upon it."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+from abuse_service.decisions.decision import Decision
+from abuse_service.decisions.judge import Judge
+from abuse_service.enrichment.enricher import Enricher
+from abuse_service.enrichment.network import NetworkRanges
+from abuse_service.events.content import Content
+from abuse_service.events.entity import EntityKey, EntityNamer
+from abuse_service.events.event import Event, Stored
+from abuse_service.events.log import Appended, Rejected
+from abuse_service.features.projection import Projection
+from abuse_service.identities.record import Record
+from abuse_service.identities.state import IdentityState, State
+from abuse_service.identities.states import S, States
+from abuse_service.intake.auth import AuthIntake, AuthReading
+from abuse_service.intake.batch import Batch, BatchIntake
+from abuse_service.intake.classify import ClassifyIntake, Question
+from abuse_service.intake.cost import CostIntake, CostReading
+from abuse_service.intake.receipt import Receipt
+from abuse_service.policy.policy import Policy, load_policy
+from abuse_service.replay.retell import line_of, retell
+
+NOW_MS = 1_750_000_000_000
+"""The fixed clock: 2025-06-15, 15:06:40 UTC."""
+
+HOSTING_NETWORK = "198.51.100.0/24"
+"""The one network that `World` takes for a hosting provider's."""
+
+SECRET = b"a secret of 32 bytes for tests.."
+
+_encode = msgspec.json.Encoder().encode
+
+
+class MemoryColdStates:
+    """States on a disk that is a dict."""
+
+    def __init__(self) -> None:
+        self.kept: dict[bytes, bytes] = {}
+
+    def load(self, key: bytes) -> bytes | None:
+        """The packed state, or ``None``."""
+        return self.kept.get(key)
+
+
+class KnownStates(States):
+    """States that can be listed."""
+
+    def __init__(self, cold: MemoryColdStates, most_hot: int) -> None:
+        super().__init__(cold, most_hot)
+        self._kept = cold.kept
+        self._added: set[bytes] = set()
+
+    def add(self, key: bytes, state: S) -> S:
+        """Begin to keep a new state."""
+        self._added.add(key)
+        return super().add(key, state)
+
+    def all(self) -> dict[bytes, State]:
+        """Every state, hot or cold, by key."""
+        found = {key: self.find(key) for key in sorted(self._added | self._kept.keys())}
+        return {key: state for key, state in found.items() if state is not None}
+
+
+class MemoryLog:
+    """An event log and a quarantine in memory, with the promises of the real ones but durability."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.rejected: list[Rejected] = []
+        self.has_room = True
+        self.is_failing = False
+        self.pending_requests: tuple[int, ...] = ()
+        self._known: dict[bytes, int] = {}
+        self._next_request_id = 1
+
+    def keep(self, events: list[Event], rejected: Iterable[Rejected] = ()) -> Appended:
+        """Append at once."""
+        positions, conflicts = [], []
+        for place, event in enumerate(events):
+            first = self._known.get(event.event_key) if event.event_key else None
+            if first is None:
+                self.events.append(event)
+                positions.append(len(self.events))
+                if event.event_key:
+                    self._known[event.event_key] = len(self.events)
+                continue
+            positions.append(0)
+            kept = self.events[first - 1].content_key
+            if event.content_key and kept not in (b"", event.content_key):
+                conflicts.append(place)
+        for entry in rejected:
+            self.rejected.append(msgspec.structs.replace(entry, rejected_id=len(self.rejected) + 1))
+        return Appended(positions, tuple(conflicts))
+
+    async def append(
+        self,
+        events: list[Event],
+        rejected: list[Rejected] | None = None,
+        then: Callable[[Appended], None] | None = None,
+    ) -> Appended:
+        """Append, tell ``then``, and give the positions."""
+        appended = self.keep(events, rejected or ())
+        if then is not None:
+            then(appended)
+        return appended
+
+    def record(self, event: Event) -> None:
+        """Append at once."""
+        self.keep([event])
+
+    async def settle(self) -> None:
+        """Nothing ever waits."""
+
+    def read(self, after: int, limit: int = 0) -> Iterator[Stored]:
+        """Events behind a position."""
+        end = after + limit if limit else None
+        for offset, event in enumerate(self.events[after:end]):
+            yield Stored(after + offset + 1, event)
+
+    def find_request(self, request_id: int) -> Stored | None:
+        """The event that holds the decision with this request id."""
+        return next((stored for stored in self.read(0) if stored.event.request_id == request_id), None)
+
+    def find_event(self, event_key: bytes) -> Stored | None:
+        """The event that was kept under this key."""
+        position = self._known.get(event_key)
+        return Stored(position, self.events[position - 1]) if position else None
+
+    def next_request_id(self) -> int:
+        """1, 2, 3, …"""
+        self._next_request_id += 1
+        return self._next_request_id - 1
+
+    @property
+    def last_position(self) -> int:
+        """How many events are kept."""
+        return len(self.events)
+
+
+class World:
+    """Every pure room put together in memory: what it is told, it takes in as the service would."""
+
+    def __init__(self, policy: Policy | None = None, most_hot: int = 10_000) -> None:
+        self.policy = policy or load_policy(None)
+        self.log = MemoryLog()
+        self.cold = MemoryColdStates()
+        self.namer = EntityNamer(SECRET)
+        self.states = KnownStates(self.cold, most_hot)
+        self.projection = Projection(self.states, self.policy.catalog)
+        self.judge = Judge(self.policy, self.projection)
+        self.is_enforced = True
+        enricher = Enricher(NetworkRanges([HOSTING_NETWORK]))
+        self._batches = BatchIntake(self.namer, enricher)
+        self._auths = AuthIntake(self.namer, enricher)
+        self._classifies = ClassifyIntake(self.namer, enricher, keep_prompt_bytes=256)
+        self._costs = CostIntake(self.namer)
+
+    # what senders do
+
+    def read_batch(self, *events: Any, at: int = NOW_MS, source: str = "cloud") -> Batch:
+        """A batch as intake reads it; an event is a dict, or the bytes of its JSON."""
+        raws = [event if isinstance(event, bytes) else _encode(event) for event in events]
+        return self._batches.read(b'{"events":[' + b",".join(raws) + b"]}", Receipt(at, source))
+
+    def send(self, *events: Any, at: int = NOW_MS, source: str = "cloud") -> Appended:
+        """Take a batch in."""
+        batch = self.read_batch(*events, at=at, source=source)
+        return self.take(batch.events, batch.contents, batch.rejected)
+
+    def read_auth(self, at: int = NOW_MS, source: str = "cloud", **fields: Any) -> AuthReading:
+        """A sign-in (or what ``event_type`` says) as intake reads it."""
+        said = {"kilo_user_id": "u1", "event_type": "signin", "email": "ada@example.com"} | fields
+        return self._auths.read(_encode(said), Receipt(at, source))
+
+    def sign_in(self, user: str = "u1", at: int = NOW_MS, **fields: Any) -> Appended:
+        """Take a sign-in in."""
+        reading = self.read_auth(at=at, kilo_user_id=user, **fields)
+        return self.take([reading.event], [reading.payload])
+
+    def sign_up(self, user: str = "u1", at: int = NOW_MS, **fields: Any) -> Appended:
+        """Take a sign-up in."""
+        return self.sign_in(user, at, event_type="signup", **fields)
+
+    def read_request(self, at: int = NOW_MS, source: str = "cloud", may_import: bool = True, **fields: Any) -> Question:
+        """A classify request as intake reads it."""
+        return self._classifies.read(_encode(fields), Receipt(at, source), may_import=may_import)
+
+    def classify(self, user: str | None = "u1", at: int = NOW_MS, **fields: Any) -> Decision:
+        """Take a request in and decide on it."""
+        question = self.read_request(at=at, kilo_user_id=user, **fields)
+        request_id = self.log.next_request_id()
+        self.projection.apply(0, question.answered(request_id, None), question.payload)
+        state = self.identity(question.identity)
+        decision = self.judge.decide(
+            request_id=request_id,
+            entity=question.identity_entity,
+            state=state,
+            entities=question.entities,
+            at_ms=question.occurred_at_ms,
+            position=self.log.last_position,
+            request=question.payload,
+            facts=question.facts,
+            is_enforced=self.is_enforced,
+        )
+        self.log.record(question.answered(request_id, _encode(decision)))
+        self.projection.note_decision(question.identity_entity, line_of(decision))
+        return decision
+
+    def read_cost(self, at: int = NOW_MS, source: str = "cloud", **fields: Any) -> CostReading:
+        """A cost report as intake reads it."""
+        said = {"request_id": 1, "message_id": "m1", "cost": 1000} | fields
+        return self._costs.read(_encode(said), Receipt(at, source), self._classified_as)
+
+    def report_cost(self, user: str | None = "u1", at: int = NOW_MS, **fields: Any) -> Appended:
+        """Take a cost report in."""
+        reading = self.read_cost(at=at, kilo_user_id=user, **fields)
+        return self.take([reading.event], [reading.payload])
+
+    def take(
+        self, events: list[Event], contents: list[Any] | list[Content | None], rejected: Iterable[Rejected] = ()
+    ) -> Appended:
+        """Keep events that intake has read, and fold those that are new."""
+        appended = self.log.keep(events, rejected)
+        for position, event, content in zip(appended.positions, events, contents, strict=True):
+            if position:
+                self.projection.apply(position, event, content)
+        return appended
+
+    # what is known then
+
+    def identity(self, identity_key: str) -> IdentityState:
+        """The identity's state; fails when there is none."""
+        state = self.projection.identity(self.namer.identity(identity_key))
+        assert state is not None, f"nothing is known of {identity_key}"
+        return state
+
+    def record(self, user: str = "u1") -> Record:
+        """The record of a user; fails when there is none."""
+        return self.identity(f"user:{user}").record
+
+    def feature(self, name: str, user: str = "u1", at: int = NOW_MS) -> Any:
+        """A user's feature as of an instant."""
+        return self.policy.catalog.features[name].read(self.identity(f"user:{user}").features, at)
+
+    def retold(self) -> "World":
+        """Another world, told the same log from its start."""
+        other = World(self.policy)
+        for stored in self.log.read(0):
+            retell(other.projection, stored.position, stored.event)
+            other.log.keep([stored.event])
+        return other
+
+    def _classified_as(self, request_id: int) -> str | None:
+        stored = self.log.find_request(request_id)
+        return stored.event.identity if stored else None
+
+
+def event(event_type: str, at: int | None = None, event_id: str | None = None, **said: Any) -> dict[str, Any]:
+    """An event of a batch: type, time, id and data."""
+    built: dict[str, Any] = {"type": event_type, "data": said}
+    if at is not None:
+        built["occurred_at"] = at
+    if event_id is not None:
+        built["event_id"] = event_id
+    return built
+
+
+def stripe_event(
+    event_type: str, stripe_object: dict[str, Any], at: int | None = None, webhook_id: str | None = None, **beside: Any
+) -> dict[str, Any]:
+    """A whole Stripe event, as the webhook got it; ``beside`` is what the cloud adds, or ``previous_attributes``."""
+    inner: dict[str, Any] = {"object": stripe_object}
+    if "previous_attributes" in beside:
+        inner["previous_attributes"] = beside.pop("previous_attributes")
+    name = event_type.removeprefix("stripe.")
+    return event(event_type, at, id=webhook_id, type=name, data=inner, **beside)
+
+
+def policy_of(rules: str = "[]", features: str = "", head: str = "") -> Policy:
+    """A small policy: YAML of its rules, of features beside the required ones, and of further sections."""
+    return Policy(policy_text(rules, features, head))
+
+
+def policy_text(rules: str = "[]", features: str = "", head: str = "") -> str:
+    """The text of a small policy."""
+    return f"""\
+title: A small policy
+{head}
+features:
+  requests_1m: {{entity: user, events: [request.classified], aggregate: count, window: 1m}}
+  spend_1h_microdollars:
+    {{entity: user, events: [request.cost_reported], aggregate: sum, value: event.cost, window: 1h}}
+{_indent(features, 2)}
+rules: {rules if rules == "[]" else chr(10) + _indent(rules, 2)}
+"""
+
+
+def entity_of(world: World, user: str) -> EntityKey:
+    """The key of a user's identity."""
+    return world.namer.identity(f"user:{user}")
+
+
+def _indent(text: str, by: int) -> str:
+    return "\n".join(" " * by + line for line in text.strip("\n").splitlines())
