@@ -3,7 +3,6 @@
 The only place that knows the order of the rooms. Everything here runs on the event loop's thread.
 """
 
-import asyncio
 import time
 from collections.abc import Callable
 from typing import Any
@@ -30,18 +29,24 @@ from abuse_service.intake.batch import Batch, BatchIntake
 from abuse_service.intake.classify import ClassifyIntake, Question
 from abuse_service.intake.cost import CostIntake
 from abuse_service.intake.receipt import Receipt
+from abuse_service.replay.keeper import SnapshotKeeper
 from abuse_service.replay.retell import line_of
-from abuse_service.replay.snapshot import Snapshot, Snapshots
 from abuse_service.settings import Settings
 from abuse_service.telemetry import Metrics, log
 
 _encode = msgspec.json.Encoder().encode
 _decision = msgspec.json.Decoder(Decision).decode
 _MOST_RECENT = 100_000
-_PACK_AT_ONCE = 200
 _KNOWN_TYPES = frozenset(
     {"request.classified", "request.cost_reported", "auth.signup", "auth.signin", ACCOUNT_JUDGED, ENFORCEMENT_CHANGED}
 )
+
+
+class EnforcementSwitch:
+    """The one switch that turns all enforcement off, as the log last told it."""
+
+    def __init__(self, is_on: bool) -> None:
+        self.is_on = is_on
 
 
 class Flow:
@@ -53,7 +58,7 @@ class Flow:
         settings: Settings,
         event_log: EventLog,
         quarantine: Quarantine,
-        snapshots: Snapshots,
+        keeper: SnapshotKeeper,
         projection: Projection,
         judge: Judge,
         batches: BatchIntake,
@@ -61,7 +66,7 @@ class Flow:
         classifies: ClassifyIntake,
         costs: CostIntake,
         metrics: Metrics,
-        is_enforced: bool,
+        switch: EnforcementSwitch,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self.event_log = event_log
@@ -71,22 +76,20 @@ class Flow:
         self.metrics = metrics
         self.now_ms = now_ms
         self._settings = settings
-        self._snapshots = snapshots
+        self._keeper = keeper
         self._batches = batches
         self._auths = auths
         self._classifies = classifies
         self._costs = costs
-        self._is_enforced = is_enforced
+        self._switch = switch
         self._requests: dict[int, str] = {}
         self._asked: dict[bytes, Decision] = {}
         self._unknown_types: set[str] = set()
-        self._events_since_cut = 0
-        self._cut_at = time.monotonic()
 
     @property
     def is_enforced(self) -> bool:
         """Whether verdicts are enforced: the setting and the switch both say so."""
-        return self._settings.enforce and self._is_enforced
+        return self._settings.enforce and self._switch.is_on
 
     async def take_events(self, body: bytes, source: str) -> EventsAnswer:
         """Make a batch durable and count it. Raises `ContractError`, `TooLarge` or `StorageUnavailable`."""
@@ -153,45 +156,9 @@ class Flow:
         now_ms = self.now_ms()
         body = _encode({"is_enforced": is_enforced, "reason": reason, "actor": actor})
         await self.event_log.append([Event(ENFORCEMENT_CHANGED, OWN_SOURCE, now_ms, now_ms, body)])
-        self._is_enforced = is_enforced
+        self._switch.is_on = is_enforced
         self.metrics.enforcing.set(self.is_enforced)
         log.warning("enforcement switched", is_enforced=is_enforced)
-
-    async def keep_snapshots(self) -> None:
-        """Take images of the states for as long as the service runs."""
-        while True:
-            await asyncio.sleep(0.05)
-            self._watch()
-            self.projection.states.trim()
-            is_due = time.monotonic() - self._cut_at >= self._settings.snapshot_seconds
-            is_full = self._events_since_cut >= self._settings.snapshot_events
-            if self.projection.states.dirty and (is_due or is_full):
-                await self.take_snapshot()
-
-    async def take_snapshot(self) -> None:
-        """Bring an image of the states as they are now to disk. On a full disk the old image stays."""
-        states = self.projection.states
-        features = frozenset(feature.declaration.key for feature in self.projection.catalog.features.values())
-        snapshot = Snapshot(
-            self.event_log.last_position, self.event_log.pending_requests, features, is_enforced=self._is_enforced
-        )
-        states.begin_cut(snapshot.position, snapshot.ahead)
-        self._events_since_cut, self._cut_at = 0, time.monotonic()
-        try:
-            cut = states.pack_some(_PACK_AT_ONCE)
-            while cut is None:
-                await asyncio.sleep(0)
-                cut = states.pack_some(_PACK_AT_ONCE)
-            await self._snapshots.write_snapshot(cut, snapshot)
-        except StorageUnavailable:
-            states.abandon_cut()
-            self.metrics.degraded.labels(part="snapshot").inc()
-            log.warning("no snapshot: the data directory takes no more writes")
-        except BaseException:
-            states.abandon_cut()
-            raise
-        else:
-            states.finish_cut()
 
     # inside
 
@@ -236,7 +203,7 @@ class Flow:
         for position, event, content in zip(appended.positions, events, contents, strict=True):
             if position:
                 apply(position, event, content)
-        self._events_since_cut += len(events)
+        self._keeper.note_folded(len(events))
 
     def _count_appended(self, appended: Appended, events: list[Event]) -> None:
         if appended.duplicates:
@@ -259,7 +226,7 @@ class Flow:
             return None
         event = question.answered(request_id, None)
         self.projection.apply(0, event, question.payload)
-        self._events_since_cut += 1
+        self._keeper.note_folded(1)
         decision = self._judge(event, request_id, question.payload, question.facts, question.entities)
         if decision is None:
             return None
@@ -335,11 +302,6 @@ class Flow:
         recent[key] = value
         if len(recent) > _MOST_RECENT:
             del recent[next(iter(recent))]
-
-    def _watch(self) -> None:
-        self.metrics.position.set(self.event_log.last_position)
-        self.metrics.hot_states.set(self.projection.states.hot)
-        self.metrics.enforcing.set(self.is_enforced)
 
 
 def _told(rejected: Rejected) -> RejectedEvent:

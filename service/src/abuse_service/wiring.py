@@ -8,13 +8,14 @@ from abuse_service.enrichment.network import read_ranges
 from abuse_service.errors import RefusedToStart
 from abuse_service.events.entity import EntityNamer
 from abuse_service.features.projection import Projection
-from abuse_service.flow import Flow
+from abuse_service.flow import EnforcementSwitch, Flow
 from abuse_service.identities.states import States
 from abuse_service.intake.auth import AuthIntake
 from abuse_service.intake.batch import BatchIntake
 from abuse_service.intake.classify import ClassifyIntake
 from abuse_service.intake.cost import CostIntake
 from abuse_service.policy.policy import load_policy
+from abuse_service.replay.keeper import SnapshotKeeper
 from abuse_service.replay.recover import Recovered, recover
 from abuse_service.settings import Settings
 from abuse_service.storage.directory import read_owner
@@ -46,26 +47,37 @@ class Service:
             self.store.close()
             raise
         said = self.recovered.is_enforced
+        switch = EnforcementSwitch(True if said is None else said)
+        metrics = Metrics()
+        self.keeper = SnapshotKeeper(
+            settings=settings,
+            event_log=self.store,
+            snapshots=self.store,
+            projection=self.projection,
+            metrics=metrics,
+            is_enforced=lambda: switch.is_on,
+        )
         self.flow = Flow(
             settings=settings,
             event_log=self.store,
-            quarantine=self.store,
-            snapshots=self.store,
+            quarantine=self.store.quarantine,
+            keeper=self.keeper,
             projection=self.projection,
             judge=Judge(policy, self.projection),
             batches=BatchIntake(namer, enricher),
             auths=AuthIntake(namer, enricher),
             classifies=ClassifyIntake(namer, enricher, settings.keep_prompt_bytes),
             costs=CostIntake(namer),
-            metrics=Metrics(),
-            is_enforced=True if said is None else said,
+            metrics=metrics,
+            switch=switch,
         )
-        self._keeper: asyncio.Task[None] | None = None
+        metrics.enforcing.set(self.flow.is_enforced)
+        self._keeping: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Begin to take writes and to keep snapshots, on the running loop."""
         self.store.start(asyncio.get_running_loop())
-        self._keeper = asyncio.create_task(self.flow.keep_snapshots())
+        self._keeping = asyncio.create_task(self.keeper.keep())
         log.info(
             "ready",
             position=self.recovered.position,
@@ -76,9 +88,9 @@ class Service:
 
     async def stop(self) -> None:
         """Write what waits, leave an image for a quick start, and give the directory back."""
-        if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
+        if self._keeping is not None:
+            self._keeping.cancel()
+            await asyncio.gather(self._keeping, return_exceptions=True)
         if self.projection.states.dirty:
-            await self.flow.take_snapshot()
+            await self.keeper.take()
         self.store.close()

@@ -47,5 +47,3 @@ ON CONFLICT (name) DO UPDATE SET value = excluded.value
 ADD_REJECTED = """
 INSERT INTO rejected (received_at_ms, source, place, path, message, body) VALUES (?, ?, ?, ?, ?, ?)
 """
-
-REJECTED_COLUMNS = "rejected_id, received_at_ms, source, place, path, message, body, state"

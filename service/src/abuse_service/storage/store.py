@@ -1,4 +1,4 @@
-"""The embedded store: log, quarantine, cold states and snapshots in one SQLite file."""
+"""The embedded store: log, cold states and snapshots in one SQLite file."""
 
 import asyncio
 import functools
@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from abuse_service.errors import NotFound, StorageUnavailable
+from abuse_service.errors import StorageUnavailable
 from abuse_service.events.event import Event, Stored
 from abuse_service.events.log import Appended, Rejected
 from abuse_service.identities.states import Cut
@@ -18,12 +18,10 @@ from abuse_service.storage import statements
 from abuse_service.storage.blocks import unpack_block
 from abuse_service.storage.directory import DataDirectory, read_secret
 from abuse_service.storage.index import INDEXED_POSITION, RecentIndex, chunks, request_rows
+from abuse_service.storage.quarantine import SqliteQuarantine
+from abuse_service.storage.request_ids import RequestIds, reserve_block
 from abuse_service.storage.states import write_cut
 from abuse_service.storage.writer import Task, Waiting, Writer, wait
-
-_IDS_A_BLOCK = 100_000
-_IDS_LEFT_TO_RENEW = 50_000
-_FORGET_KNOWN = "DELETE FROM state"
 
 K = TypeVar("K", int, bytes)
 
@@ -41,7 +39,7 @@ class SqliteStore:
             self.directory.prepare(self._reader)
             self.secret = read_secret(self._reader)
             self._last_position = self._find_last_position()
-            self._next_id, self._last_id = self._reserve_at_start()
+            self._ids = RequestIds(reserve_block(self._reader))
         except sqlite3.Error as error:
             self.directory.close()
             raise StorageUnavailable(f"can't open the database in {path}: {error}") from None
@@ -50,10 +48,10 @@ class SqliteStore:
             raise
         self._most_waiting_bytes = waiting_bytes
         self._waiting_bytes = 0
-        self._is_renewing = False
         self._pending_requests: dict[int, None] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._writer: Writer | None = None
+        self.quarantine = SqliteQuarantine(self._reader, self._run)
         self._index = RecentIndex()
         self._recent_requests: dict[int, int] = {}
         self._recent_keys: dict[bytes, int] = {}
@@ -163,39 +161,9 @@ class SqliteStore:
 
     def next_request_id(self) -> int:
         """An id never issued before and never again, also after a crash; 0 when none can be had."""
-        if self._last_id - self._next_id < _IDS_LEFT_TO_RENEW and not self._is_renewing:
-            self._renew_ids()
-        if self._next_id > self._last_id:
-            return 0
-        self._next_id += 1
-        return self._next_id - 1
-
-    # quarantine
-
-    def list_rejected(self, limit: int) -> list[Rejected]:
-        """The waiting ones, oldest first."""
-        rows = self._reader.execute(
-            f"SELECT {statements.REJECTED_COLUMNS} FROM rejected WHERE state = 'waiting' ORDER BY rejected_id LIMIT ?",
-            (limit,),
-        )
-        return [_rejected(row) for row in rows]
-
-    def find_rejected(self, rejected_id: int) -> Rejected:
-        """One of them. Raises `NotFound`."""
-        row = self._reader.execute(
-            f"SELECT {statements.REJECTED_COLUMNS} FROM rejected WHERE rejected_id = ?", (rejected_id,)
-        ).fetchone()
-        if row is None:
-            raise NotFound("no rejected event has this id", path="rejected_id")
-        return _rejected(row)
-
-    async def close_rejected(self, rejected_id: int, state: str) -> None:
-        """Mark one as ``retried`` or ``dropped``. Raises `StorageUnavailable`."""
-        await self._run(
-            lambda connection: connection.execute(
-                "UPDATE rejected SET state = ? WHERE rejected_id = ?", (state, rejected_id)
-            )
-        )
+        if self._ids.wants_block():
+            self._reserve_block()
+        return self._ids.issue()
 
     # states and snapshots
 
@@ -229,7 +197,7 @@ class SqliteStore:
     def discard_snapshot(self) -> None:
         """Forget the image; only before `start`."""
         self._reader.execute("BEGIN IMMEDIATE")
-        self._reader.execute(_FORGET_KNOWN)
+        self._reader.execute("DELETE FROM state")
         self._reader.execute("DELETE FROM snapshot")
         self._reader.execute("COMMIT")
 
@@ -301,37 +269,25 @@ class SqliteStore:
         row = self._reader.execute("SELECT position + events - 1 FROM block ORDER BY position DESC LIMIT 1").fetchone()
         return row[0] if row else 0
 
-    def _reserve_at_start(self) -> tuple[int, int]:
-        return _reserve_ids(self._reader)
-
-    def _renew_ids(self) -> None:
-        self._is_renewing = True
+    def _reserve_block(self) -> None:
         reserved: list[tuple[int, int]] = []
 
         def told(future: "asyncio.Future[None]") -> None:
-            self._is_renewing = False
             if future.exception() is None:
-                # Ids are issued in one run: the rest of the old block is given up only when it is used up.
-                self._last_id = reserved[0][1]
+                self._ids.renew(reserved[0])
+            else:
+                self._ids.give_up()
 
         assert self._loop is not None
         assert self._writer is not None
         future: asyncio.Future[None] = self._loop.create_future()
         future.add_done_callback(told)
-        self._writer.submit(Task(lambda connection: reserved.append(_reserve_ids(connection)), future))
+        self._writer.submit(Task(lambda connection: reserved.append(reserve_block(connection)), future))
 
 
 def _size(entry: Waiting) -> int:
     size = len(entry.packed)
     return size + sum(len(rejected.body) for rejected in entry.rejected) if entry.rejected else size
-
-
-def _reserve_ids(connection: sqlite3.Connection) -> tuple[int, int]:
-    """The next block of request ids, first and last; durable before one of them is issued."""
-    row = connection.execute("SELECT value FROM meta WHERE name = 'next_request_id'").fetchone()
-    first = int(row[0]) if row else 1
-    connection.execute(statements.PUT_META, ("next_request_id", first + _IDS_A_BLOCK))
-    return first, first + _IDS_A_BLOCK - 1
 
 
 def _add_keys(chunk: dict[str, object], connection: sqlite3.Connection) -> None:
@@ -349,16 +305,3 @@ def _resolve(future: "asyncio.Future[Any] | None", result: Any, error: Exception
         future.set_exception(error)
     else:
         future.set_result(result)
-
-
-def _rejected(row: tuple[Any, ...]) -> Rejected:
-    return Rejected(
-        rejected_id=row[0],
-        received_at_ms=row[1],
-        source=row[2],
-        index=row[3],
-        path=row[4],
-        message=row[5],
-        body=row[6],
-        state=row[7],
-    )

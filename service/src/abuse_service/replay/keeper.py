@@ -1,0 +1,79 @@
+"""Images of the states, taken while the service runs, so that a start need not tell the whole story again."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from abuse_service.errors import StorageUnavailable
+from abuse_service.events.log import EventLog
+from abuse_service.features.projection import Projection
+from abuse_service.replay.snapshot import Snapshot, Snapshots
+from abuse_service.settings import Settings
+from abuse_service.telemetry import Metrics, log
+
+_LOOK_SECONDS = 0.05
+_PACK_AT_ONCE = 200
+"""States packed between two requests: a fraction of a millisecond."""
+
+
+class SnapshotKeeper:
+    """Takes an image when enough was folded or enough time went by, and keeps memory within its bound."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        event_log: EventLog,
+        snapshots: Snapshots,
+        projection: Projection,
+        metrics: Metrics,
+        is_enforced: Callable[[], bool],
+    ) -> None:
+        self._settings = settings
+        self._event_log = event_log
+        self._snapshots = snapshots
+        self._projection = projection
+        self._metrics = metrics
+        self._is_enforced = is_enforced
+        self._folded = 0
+        self._taken_at = time.monotonic()
+
+    def note_folded(self, events: int) -> None:
+        """Count events that the next image will hold."""
+        self._folded += events
+
+    async def keep(self) -> None:
+        """Take images for as long as the service runs."""
+        states = self._projection.states
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            states.trim()
+            self._metrics.position.set(self._event_log.last_position)
+            self._metrics.hot_states.set(states.hot)
+            is_due = time.monotonic() - self._taken_at >= self._settings.snapshot_seconds
+            if states.dirty and (is_due or self._folded >= self._settings.snapshot_events):
+                await self.take()
+
+    async def take(self) -> None:
+        """Bring an image of the states as they are now to disk. On a full disk the old image stays."""
+        states = self._projection.states
+        features = frozenset(feature.declaration.key for feature in self._projection.catalog.features.values())
+        log_position, ahead = self._event_log.last_position, self._event_log.pending_requests
+        snapshot = Snapshot(log_position, ahead, features, is_enforced=self._is_enforced())
+        states.begin_cut(log_position, ahead)
+        self._folded, self._taken_at = 0, time.monotonic()
+        try:
+            cut = states.pack_some(_PACK_AT_ONCE)
+            while cut is None:
+                await asyncio.sleep(0)
+                cut = states.pack_some(_PACK_AT_ONCE)
+            await self._snapshots.write_snapshot(cut, snapshot)
+        except StorageUnavailable:
+            states.abandon_cut()
+            self._metrics.degraded.labels(part="snapshot").inc()
+            log.warning("no snapshot: the data directory takes no more writes")
+        except BaseException:
+            states.abandon_cut()
+            raise
+        else:
+            states.finish_cut()
