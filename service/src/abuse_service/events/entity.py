@@ -24,7 +24,9 @@ class EntityKind(enum.Enum):
     CUSTOMER = b"s"
 
 
-STRONG_KINDS = frozenset({EntityKind.DEVICE.value, EntityKind.CARD.value, EntityKind.MAILBOX.value})
+STRONG_KINDS = frozenset(
+    kind.value for kind in (EntityKind.DEVICE, EntityKind.CARD, EntityKind.MAILBOX, EntityKind.CUSTOMER)
+)
 """Letters of the kinds that link two identities by themselves; every other kind only weighs (decision 5)."""
 
 KIND_NAMES = {kind.value: kind.name.lower() for kind in EntityKind}
