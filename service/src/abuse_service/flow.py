@@ -168,6 +168,7 @@ class Flow:
         )
         self._count_appended(appended, batch.events)
         self.metrics.rejected.inc(len(batch.rejected))
+        self.metrics.malformed.inc(len(batch.malformed))
         if appended.conflicts:
             await self._keep_conflicts(batch, appended)
         for name in batch.unknown_types - self._unknown_types:

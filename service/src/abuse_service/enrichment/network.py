@@ -37,7 +37,10 @@ def read_address(raw: str, trusted_proxies: int = 0) -> Address | None:
 
 @functools.lru_cache(maxsize=50_000)
 def _parse(text: str) -> Address | None:
-    bare = text.strip("[]") if text.count(":") != 1 else text.split(":")[0]
+    if text.startswith("["):
+        bare = text[1:].split("]")[0]
+    else:
+        bare = text.split(":")[0] if text.count(":") == 1 else text
     try:
         ip = ipaddress.ip_address(bare.split("%")[0])
     except ValueError:

@@ -13,6 +13,11 @@ AUTH_SIGNIN = "auth.signin"
 ACCOUNT_JUDGED = "account.judged"
 ENFORCEMENT_CHANGED = "service.enforcement_changed"
 
+OWN_TYPES = frozenset(
+    {REQUEST_CLASSIFIED, REQUEST_COST_REPORTED, AUTH_SIGNUP, AUTH_SIGNIN, ACCOUNT_JUDGED, ENFORCEMENT_CHANGED}
+)
+"""Types of events that the service itself makes. A sender who uses one in a batch means something else."""
+
 OWN_SOURCE = "service"
 """The source of events that the service itself makes."""
 

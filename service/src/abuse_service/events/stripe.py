@@ -4,6 +4,8 @@ from typing import Any
 
 import msgspec
 
+from abuse_client.contract import parse_object
+
 _PREFIXES = (
     ("cus_", "customer"),
     ("ch_", "charge"),
@@ -50,6 +52,7 @@ class StripeSlice(_Fields):
     """The ``data`` of a ``stripe.*`` event, unchecked: the whole webhook event, or a flat slice of it."""
 
     data: Any = None
+    previous_attributes: Any = None
     kilo_user_id: Any = None
     organization_id: Any = None
 
@@ -83,7 +86,11 @@ _decode = msgspec.json.Decoder(_Event).decode
 
 def read_stripe(body: bytes) -> StripeContent:
     """The content of a ``stripe.*`` event. ``body`` is the whole event of the batch; it must have been read before."""
-    return read_slice(_decode(body).data)
+    try:
+        return read_slice(_decode(body).data)
+    except msgspec.MsgspecError:
+        # A number beyond any field, which the tolerant parser takes.
+        return read_slice(msgspec.convert(parse_object(body), _Event).data)
 
 
 def read_slice(flat: StripeSlice) -> StripeContent:
@@ -110,7 +117,7 @@ def read_slice(flat: StripeSlice) -> StripeContent:
             payment_method = own if kind == "payment_method" else payment_method
     if subject is not flat and flat.customer is not None:
         customer = customer or _note(joins, "customer", flat.customer)
-    previous = whole.get("previous_attributes")
+    previous = whole.get("previous_attributes") or flat.previous_attributes
     if isinstance(previous, dict):
         customer = customer or _note(joins, "customer", previous.get("customer"))
     webhook_id = flat.id if isinstance(flat.id, str) and flat.id.startswith("evt_") else None

@@ -31,12 +31,11 @@ def is_paying(record: Record) -> bool:
     """Bought credits, holds an active pass, or is a member on an organization's paid plan that is not in trial."""
     if record.credits.paid_microdollars > 0 or has_pass(record):
         return True
-    return any(
-        state["is_member"]
-        and str(state.get("plan") or "").lower() not in _FREE_PLANS
-        and not state.get("in_free_trial")
-        for state in memberships(record).values()
-    )
+    return any(state["is_member"] and _is_paid_plan(state) for state in memberships(record).values())
+
+
+def _is_paid_plan(membership: dict[str, object]) -> bool:
+    return str(membership.get("plan") or "").lower() not in _FREE_PLANS and not membership.get("in_free_trial")
 
 
 def has_pass(record: Record) -> bool:

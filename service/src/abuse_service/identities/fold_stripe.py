@@ -61,7 +61,7 @@ def _case_fields(content: StripeContent) -> dict[str, Any]:
 
 def _said(found: dict[str, Any]) -> dict[str, Any]:
     """Texts and numbers that can be kept; nothing of the rest, for Stripe's data comes unchecked."""
-    said = {}
+    said: dict[str, Any] = {}
     for name, value in found.items():
         if isinstance(value, str) and value:
             said[name] = value[:_LONGEST_TEXT]

@@ -21,6 +21,7 @@ from abuse_service.intake.entities import (
     name_mail,
     name_network,
     name_organization,
+    name_user,
 )
 from abuse_service.intake.receipt import Receipt
 
@@ -50,8 +51,8 @@ class AuthIntake:
             raise MalformedJson("", "nested too deep")
         reading = self._reader.read(body)
         payload = reading.value
-        user = payload.kilo_user_id.strip()
-        if not user:
+        identity = name_user(payload.kilo_user_id)
+        if identity is None:
             raise InvalidField("kilo_user_id", "required, found blanks only")
         name = _TYPES[payload.event_type]
         key, content = b"", b""
@@ -75,8 +76,8 @@ class AuthIntake:
             body=body,
             event_key=key,
             content_key=content,
-            identity=f"user:{user}",
-            identity_entity=self._namer.identity(f"user:{user}"),
+            identity=identity,
+            identity_entity=self._namer.identity(identity),
             entities=tuple(dict.fromkeys(entities)),
             joins=(f"customer:{customer}",) if customer else (),
             facts=facts_of(enriched),

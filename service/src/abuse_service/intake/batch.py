@@ -17,10 +17,10 @@ from abuse_service.enrichment.enricher import Enricher
 from abuse_service.errors import TooLarge
 from abuse_service.events.content import Content
 from abuse_service.events.entity import EntityKey, EntityKind, EntityNamer
-from abuse_service.events.event import Event, content_event_key, digest, event_key
+from abuse_service.events.event import OWN_TYPES, Event, Facts, content_event_key, digest, event_key
 from abuse_service.events.log import Rejected
 from abuse_service.events.stripe import read_slice
-from abuse_service.intake.entities import LONGEST_VALUE, name_mail, name_organization
+from abuse_service.intake.entities import LONGEST_VALUE, facts_of, name_mail, name_organization, name_user
 from abuse_service.intake.envelope import TYPE_NAMES, BatchEvent, StripeEvent, read_events, split
 from abuse_service.intake.receipt import Receipt
 
@@ -35,6 +35,7 @@ class Batch(msgspec.Struct):
     indexes: list[int]
     rejected: list[Rejected]
     unknown_types: set[str]
+    malformed: list[str]
 
 
 class BatchIntake:
@@ -54,8 +55,8 @@ class BatchIntake:
         raws = split(body)
         if len(raws) > MAX_BATCH_EVENTS:
             raise TooLarge(f"a batch takes {MAX_BATCH_EVENTS} events at most, found {len(raws)}", path="events")
-        batch = Batch([], [], [], [], set())
-        for index, (event, raw) in enumerate(zip(read_events(body, raws), raws, strict=True)):
+        batch = Batch([], [], [], [], set(), [])
+        for index, (event, raw) in enumerate(zip(read_events(body, raws, batch.malformed), raws, strict=True)):
             try:
                 if isinstance(event, ContractError):
                     raise event
@@ -77,10 +78,9 @@ class BatchIntake:
             return self._stamp_unknown(event, raw, receipt), None
         name = TYPE_NAMES[type(event)]
         data = event.data  # type: ignore[attr-defined]  # each of the classes has its own
-        user = data.kilo_user_id.strip()
-        if not user:
+        identity = name_user(data.kilo_user_id)
+        if identity is None:
             raise InvalidField("data.kilo_user_id", "required, found blanks only")
-        identity = f"user:{user}"
         key, content_key = _identify(event, name, raw, receipt)
         stamped = Event(
             name,
@@ -92,16 +92,18 @@ class BatchIntake:
             content_key,
             identity,
             self._namer.identity(identity),
-            self._entities(data),
+            *self._enrich(data),
         )
         return stamped, data
 
-    def _entities(self, data: Wire) -> tuple[EntityKey, ...]:
+    def _enrich(self, data: Wire) -> tuple[tuple[EntityKey, ...], tuple[str, ...], Facts | None]:
+        """The entities, joins and facts of an event that names its user."""
         if isinstance(data, OrgEventData):
-            return tuple(name_organization(self._namer, data.organization_id))
+            return tuple(name_organization(self._namer, data.organization_id)), (), None
         if isinstance(data, UserEmailChangedData):
-            return tuple(name_mail(self._namer, self._enricher.enrich(None, data.email, None)))
-        return ()
+            enriched = self._enricher.enrich(None, data.email, None)
+            return tuple(name_mail(self._namer, enriched)), (), facts_of(enriched)
+        return (), (), None
 
     def _stamp_stripe(self, event: StripeEvent, raw: bytes, receipt: Receipt) -> tuple[Event, Content]:
         name = TYPE_NAMES[type(event)]
@@ -138,7 +140,7 @@ class BatchIntake:
         identity = _owner(event.data.get("kilo_user_id")) if isinstance(event.data, dict) else None
         key, content_key = _identify(event, event.type, raw, receipt)
         return Event(
-            type=event.type,
+            type=f"foreign.{event.type}" if event.type in OWN_TYPES else event.type,
             source=receipt.source,
             occurred_at_ms=receipt.occurred_at_ms(event.occurred_at),
             received_at_ms=receipt.received_at_ms,

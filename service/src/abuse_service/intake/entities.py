@@ -1,13 +1,27 @@
 """Which entities an event names, from its network facts, its e-mail and its ids."""
 
+from abuse_client.contract import known_user
 from abuse_service.enrichment.enricher import DATA_VERSION, Enriched
 from abuse_service.events.entity import EntityKey, EntityKind, EntityNamer
 from abuse_service.events.event import Facts
 
-NO_DEVICE = frozenset({"", "unknown", "none", "null", "undefined", "0"})
+NO_DEVICE = frozenset(
+    {"", "unknown", "none", "null", "nil", "undefined", "false", "default", "n/a", "na", "unavailable", "not available"}
+)
 """Fingerprints that senders write where there is none: markers never link (decision 5)."""
 
 LONGEST_VALUE = 1024
+
+
+def name_user(kilo_user_id: str) -> str | None:
+    """The identity key of a required user id; ``None`` for blanks.
+
+    An anonymous id is no user's, but nothing else names whom such an event is about, so it stands as it came.
+    """
+    user = known_user(kilo_user_id)
+    if user is None and "anon:" in kilo_user_id:
+        user = kilo_user_id.strip()
+    return f"user:{user}" if user else None
 
 
 def name_network(namer: EntityNamer, enriched: Enriched, ja4_digest: str | None) -> list[EntityKey]:
@@ -32,9 +46,9 @@ def name_mail(namer: EntityNamer, enriched: Enriched) -> list[EntityKey]:
 
 
 def name_device(namer: EntityNamer, fingerprint: str | None) -> list[EntityKey]:
-    """The device behind a hardware fingerprint; none for a marker."""
+    """The device behind a hardware fingerprint; none for a marker, such as a word for nothing or zeros."""
     bare = (fingerprint or "").strip()
-    if bare.lower() in NO_DEVICE:
+    if bare.lower() in NO_DEVICE or len(set(bare) - {"-"}) < 2:
         return []
     return [namer.key(EntityKind.DEVICE, bare[:LONGEST_VALUE])]
 

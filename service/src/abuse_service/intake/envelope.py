@@ -11,6 +11,7 @@ from abuse_client.contract import (
     ContractError,
     InvalidField,
     UnknownEvent,
+    blank_controls,
     event_type,
     nests_too_deep,
     parse_object,
@@ -58,24 +59,31 @@ _LATEST_MS = 2**53
 
 def split(body: bytes) -> list[bytes]:
     """The bytes of each event. Raises `MalformedJson` or `InvalidField` when there is no list of events."""
-    try:
-        return [bytes(raw) for raw in _raw_envelope.decode(body).events]
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        events = parse_object(body).get("events")
+    for readable in (body, blank_controls(body)):
+        try:
+            return [bytes(raw) for raw in _raw_envelope.decode(readable).events]
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+            continue
+    events = parse_object(body).get("events")
     if not isinstance(events, list):
         raise InvalidField("events", "required, a list of events")
     return [_encode(event) for event in events]
 
 
-def read_events(body: bytes, raws: list[bytes]) -> Iterator[BatchEvent | ContractError]:
-    """Each event typed, or why it can't be taken. All at once where the batch is well-formed, else one by one."""
+def read_events(body: bytes, raws: list[bytes], malformed: list[str]) -> Iterator[BatchEvent | ContractError]:
+    """Each event typed, or why it can't be taken. All at once where the batch is well-formed, else one by one.
+
+    ``malformed`` gets the paths of optional fields that read as absent.
+    """
     try:
         typed: list[BatchEvent] = _typed_events.decode(body).events  # type: ignore[attr-defined]
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        yield from (_read_or_refuse(raw) for raw in raws)
+        for index, raw in enumerate(raws):
+            yield _read_or_refuse(raw, index, malformed)
         return
-    for event, raw in zip(typed, raws, strict=True):
-        yield event if not nests_too_deep(raw) and _is_in_bounds(event) else _read_or_refuse(raw)
+    for index, (event, raw) in enumerate(zip(typed, raws, strict=True)):
+        is_fine = not nests_too_deep(raw) and _is_in_bounds(event)
+        yield event if is_fine else _read_or_refuse(raw, index, malformed)
 
 
 def _is_in_bounds(event: BatchEvent) -> bool:
@@ -85,23 +93,27 @@ def _is_in_bounds(event: BatchEvent) -> bool:
     return is_fitting_id and (event.occurred_at is None or 0 <= event.occurred_at < _LATEST_MS)
 
 
-def _read_or_refuse(raw: bytes) -> BatchEvent | ContractError:
+def _read_or_refuse(raw: bytes, index: int, malformed: list[str]) -> BatchEvent | ContractError:
     try:
         if nests_too_deep(raw):
             raise InvalidField("", "nested too deep")
-        return _read_event(parse_object(raw))
+        event, places = _read_event(parse_object(raw))
     except ContractError as error:
         return error
+    malformed.extend(f"events[{index}].{place}" for place in places)
+    return event
 
 
-def _read_event(fields: dict[str, Any]) -> BatchEvent:
+def _read_event(fields: dict[str, Any]) -> tuple[BatchEvent, tuple[str, ...]]:
     name = event_type(fields)
     kind = EVENT_CLASSES.get(name)
     if kind is None:
-        return read_object(UnknownEvent, fields).value
-    event = read_object(kind, fields).value
+        unknown = read_object(UnknownEvent, fields)
+        return unknown.value, unknown.malformed
+    reading = read_object(kind, fields)
+    event = reading.value
     unchecked = _STRIPE_CLASSES.get(name)
     if unchecked is None:
-        return event
+        return event, reading.malformed
     said = msgspec.convert(fields["data"], StripeSlice)
-    return unchecked(data=said, occurred_at=event.occurred_at, event_id=event.event_id)
+    return unchecked(data=said, occurred_at=event.occurred_at, event_id=event.event_id), reading.malformed

@@ -9,7 +9,11 @@ from abuse_client.contract import blank_controls, repair
 KEEP_OTHER_BYTES = 8192
 """Bytes that a field other than a prompt may keep."""
 
+KEEP_IDENTITY_BYTES = 65_536
+"""Bytes that a field of the identity key may keep: the key is a hash over the whole, and servers take such headers."""
+
 _PROMPTS = frozenset({"user_prompt", "system_prompt"})
+_IDENTITY = frozenset({"ip_address", "ja4_digest", "user_agent"})
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _text = msgspec.json.Decoder(str)
 _encode = msgspec.json.Encoder().encode
@@ -25,13 +29,17 @@ def cut_long_fields(body: bytes, keep_prompt_bytes: int) -> bytes:
     fields = _fields.decode(body)
     cut: dict[str, object] = {}
     for name, raw in fields.items():
-        keep = keep_prompt_bytes if name in _PROMPTS else KEEP_OTHER_BYTES
+        keep = keep_prompt_bytes if name in _PROMPTS else _kept_bytes(name)
         text = bytes(raw)
         if len(text) - 2 > keep:
             cut[name] = _head(text[1:-1], keep) if text[:1] == b'"' else None
             cut[f"{name}_bytes"] = len(text) - 2
             cut[f"{name}_sha256"] = hashlib.sha256(memoryview(text)[1:-1]).hexdigest()
     return _encode({**fields, **cut}) if cut else body
+
+
+def _kept_bytes(name: str) -> int:
+    return KEEP_IDENTITY_BYTES if name in _IDENTITY else KEEP_OTHER_BYTES
 
 
 def _head(escaped: bytes, keep: int) -> str:

@@ -4,7 +4,7 @@ import msgspec
 
 from abuse_service.decisions.decision import Decision
 from abuse_service.events.content import content_of
-from abuse_service.events.event import ENFORCEMENT_CHANGED, Event
+from abuse_service.events.event import ENFORCEMENT_CHANGED, OWN_SOURCE, Event
 from abuse_service.features.projection import Projection
 from abuse_service.identities.state import Decided
 
@@ -25,7 +25,7 @@ def line_of(decision: Decision) -> Decided:
 
 def enforcement_of(event: Event) -> bool | None:
     """What an event says about the enforcement switch; ``None`` for every other event."""
-    if event.type != ENFORCEMENT_CHANGED:
+    if event.type != ENFORCEMENT_CHANGED or event.source != OWN_SOURCE:
         return None
     said = msgspec.json.decode(event.body)
     return bool(said["is_enforced"])
