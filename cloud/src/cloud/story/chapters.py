@@ -156,7 +156,7 @@ def abuse(cast: Cast) -> list[Step]:
 
 def last_looks(cast: Cast) -> list[Step]:
     """Each interesting account asks once more, now that everything is known."""
-    shown = (cast.honest, cast.pardoned, cast.blocked, cast.same_device)
+    shown = (cast.honest, cast.pardoned, cast.blocked, cast.same_device, cast.declined, cast.disputed)
     looks: list[Step] = [(f"{person.role} asks once more", partial(look, person, AT_THE_END)) for person in shown]
     return [*looks, ("drained asks once more", partial(look, cast.drained, AT_THE_END, GRAND_FREE))]
 
