@@ -2,14 +2,20 @@
 
 import os
 import signal
+from pathlib import Path
 from typing import Annotated
 
 import typer
+from httpx import HTTPError
 
 from abuse_lab.bench.catalogue import BENCHES, together
 from abuse_lab.bench.figures import show
 from abuse_lab.bench.options import Options
 from abuse_lab.console import make_console
+from abuse_lab.lane import NotThisMachine
+from abuse_lab.play import Wish
+from abuse_lab.play import play as play_trace
+from abuse_lab.play.trace import Price, TraceError
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="The laboratory of the service."
@@ -30,6 +36,29 @@ def demo() -> None:
     from abuse_lab.demo import show
 
     raise SystemExit(show(stays=os.environ.get("DEMO_EXIT", "") in ("", "0")))
+
+
+@app.command()
+def play(
+    trace: Annotated[
+        Path, typer.Argument(help="A .csv or .csv.gz of LLM requests; Stripe events: a .json or a folder.")
+    ],
+    url: Annotated[str, typer.Option(help="Address of a service on this machine.")] = "http://127.0.0.1:8787",
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many.")] = None,
+    users: Annotated[int, typer.Option(min=1, help="Made-up users to spread requests over.")] = 500,
+    connections: Annotated[int, typer.Option(min=1, max=256, help="Connections, one request at a time on each.")] = 16,
+    input_price: Annotated[int, typer.Option(min=0, help="Microdollars a million tokens in.")] = 3_000_000,
+    output_price: Annotated[int, typer.Option(min=0, help="Microdollars a million tokens out.")] = 15_000_000,
+) -> None:
+    """Play a trace over HTTP, then hold what the service says against what was sent; status 1 when they differ."""
+    price = Price(input_microdollars=input_price, output_microdollars=output_price)
+    wish = Wish(trace=trace, url=url, limit=limit, users=users, connections=connections, price=price)
+    try:
+        status = play_trace(wish, make_console())
+    except (TraceError, NotThisMachine, OSError, HTTPError) as error:
+        typer.echo(f"abuse_lab play: {str(error) or type(error).__name__}", err=True)
+        raise SystemExit(1) from None
+    raise SystemExit(status)
 
 
 @app.command()

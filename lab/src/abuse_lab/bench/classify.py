@@ -11,9 +11,9 @@ from abuse_lab.bench.load import load, percentile
 from abuse_lab.bench.loader import Loaded
 from abuse_lab.bench.mixture import Mixture
 from abuse_lab.bench.options import Options
-from abuse_lab.bench.questions import People
 from abuse_lab.bench.runs import NotAsSent, fresh_seed
 from abuse_lab.lane import request_bytes
+from abuse_lab.people import People
 from abuse_lab.service_process import run_service
 
 CONNECTIONS = (1, 8, 64)

@@ -7,9 +7,9 @@ from abuse_lab.bench.classify import request_ids
 from abuse_lab.bench.ingest import acknowledged
 from abuse_lab.bench.load import load
 from abuse_lab.bench.loader import Loaded
-from abuse_lab.bench.questions import People
 from abuse_lab.bench.runs import NotAsSent
 from abuse_lab.lane import request_bytes
+from abuse_lab.people import People
 
 SIGN_INS, REQUESTS, COSTS, PURCHASES = 2, 7, 6, 2
 EVENTS_A_LIFE = 1 + SIGN_INS + REQUESTS + COSTS + PURCHASES + 2

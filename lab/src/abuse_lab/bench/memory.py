@@ -21,13 +21,14 @@ IDENTITIES_AT_ONCE = 5000
 SAMPLE = 200
 HOT_LIMIT = 5_000_000
 COLD_LIMIT = 1000
-SETTLE_SECONDS = 3.0
+SETTLE_SECONDS = 3
 
 
 def measure(options: Options) -> Result:
     """``bytes_per_identity``, hot, and beside it what a small limit leaves of it."""
-    identities = options.pick(full=100_000, quick=1000)
-    runs = gather([_run(identities) for _ in range(options.runs)])
+    identities = options.pick(full=100_000, quick=200)
+    settle_seconds = options.pick(full=SETTLE_SECONDS, quick=1)
+    runs = gather([_run(identities, settle_seconds) for _ in range(options.runs)])
     return Result(
         bench="memory",
         is_quick=options.is_quick,
@@ -52,22 +53,22 @@ def measure(options: Options) -> Result:
     )
 
 
-def _run(identities: int) -> dict[str, float]:
+def _run(identities: int, settle_seconds: float) -> dict[str, float]:
     lives = Lives(fresh_seed(), identities)
     sample = random.sample(range(identities), min(SAMPLE, identities))
     with tempfile.TemporaryDirectory(prefix="abuse-bench-") as directory:
         data = Path(directory)
         with run_service(data, hot_identities=HOT_LIMIT) as service:
-            before = _settled_bytes(service)
+            before = _settled_bytes(service, settle_seconds)
             for first in range(0, identities, IDENTITIES_AT_ONCE):
                 lives.live(service.url, range(first, min(first + IDENTITIES_AT_ONCE, identities)))
-            growth = _settled_bytes(service) - before
+            growth = _settled_bytes(service, settle_seconds) - before
             hot = _pages(service, lives, sample)
         with run_service(data, hot_identities=COLD_LIMIT) as service:
-            before = _settled_bytes(service)
+            before = _settled_bytes(service, settle_seconds)
             cold = _pages(service, lives, sample)
             _ask_again(service, lives, identities)
-            bounded = _settled_bytes(service) - before
+            bounded = _settled_bytes(service, settle_seconds) - before
     return {
         "bytes_per_identity": growth / identities,
         "cold_answers_alike": sum(a == b for a, b in zip(hot, cold, strict=True)) / len(sample),
@@ -77,9 +78,9 @@ def _run(identities: int) -> dict[str, float]:
     }
 
 
-def _settled_bytes(service: ServiceProcess) -> int:
+def _settled_bytes(service: ServiceProcess, settle_seconds: float) -> int:
     # Records follow their answers within 50 ms, and a snapshot that is under way comes to its end.
-    time.sleep(SETTLE_SECONDS)
+    time.sleep(settle_seconds)
     return service.resident_bytes()
 
 

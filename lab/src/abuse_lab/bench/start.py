@@ -10,9 +10,9 @@ from abuse_lab.bench.ingest import acknowledged
 from abuse_lab.bench.load import load
 from abuse_lab.bench.mixture import Mixture
 from abuse_lab.bench.options import Options
-from abuse_lab.bench.questions import People
 from abuse_lab.bench.runs import NotAsSent, fresh_seed
 from abuse_lab.lane import local_address, request_bytes
+from abuse_lab.people import People
 from abuse_lab.service_process import START_SECONDS, ServiceProcess, run_service
 
 USERS = 50_000
