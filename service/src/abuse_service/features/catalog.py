@@ -75,7 +75,9 @@ class Feature:
         if declaration.value is None:
             return None
         value = _value(declaration.value, f"{path}.value")
-        return _hashed(value) if declaration.aggregate is Aggregate.DISTINCT else value
+        if declaration.aggregate is Aggregate.DISTINCT:
+            return _hashed(value)
+        return _whole(value) if declaration.aggregate in (Aggregate.SUM, Aggregate.MEAN) else _fraction(value)
 
     def update(self, states: dict[str, Any], occurrence: Occurrence) -> None:
         """Take the event into the feature's state, if it is one that the feature reads."""
@@ -93,8 +95,9 @@ class Catalog:
         self.features = {name: Feature(name, declaration) for name, declaration in declarations.items()}
         self.names = _names_read(declarations.values())
         self._plan: dict[str, dict[bytes, list[Feature]]] = {}
-        for feature in self.features.values():
-            for event_type in feature.declaration.events:
+        # Two names for one meaning share one state, which takes each event once.
+        for feature in {feature.declaration.key: feature for feature in self.features.values()}.values():
+            for event_type in dict.fromkeys(feature.declaration.events):
                 self._plan.setdefault(event_type, {}).setdefault(feature.letter, []).append(feature)
 
     def plan(self, event_type: str) -> dict[bytes, list[Feature]]:
@@ -109,6 +112,7 @@ def _names_read(declarations: Iterable[Declaration]) -> tuple[str, ...]:
 
 
 _NO_PLAN: dict[bytes, list[Feature]] = {}
+_LARGEST = 2**62
 
 
 def _condition(text: str | None, path: str) -> Expression | None:
@@ -128,13 +132,35 @@ def _value(text: str, path: str) -> Read:
     return lambda occurrence: expression.read(occurrence.values)
 
 
+def _whole(read: Read) -> Read:
+    """Numbers rounded to whole ones, whose sum is the same in every order; what is no number is absent."""
+
+    def read_whole(occurrence: Occurrence) -> int | None:
+        value = read(occurrence)
+        if isinstance(value, float):
+            return round(value) if abs(value) < _LARGEST else None
+        return int(value) if isinstance(value, int) and abs(value) < _LARGEST else None
+
+    return read_whole
+
+
+def _fraction(read: Read) -> Read:
+    """Numbers as fractions; what is no number is absent."""
+
+    def read_fraction(occurrence: Occurrence) -> float | None:
+        value = read(occurrence)
+        return float(value) if isinstance(value, int | float) and abs(value) < _LARGEST else None
+
+    return read_fraction
+
+
 def _hashed(read: Read) -> Read:
     def read_hash(occurrence: Occurrence) -> int | None:
         value = read(occurrence)
         if value is None or value == "":
             return None
         if isinstance(value, int):
-            return value
+            return int(value)
         return int.from_bytes(hashlib.blake2b(str(value).encode(), digest_size=7).digest(), "big")
 
     return read_hash

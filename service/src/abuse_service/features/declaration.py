@@ -78,19 +78,32 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     @property
     def key(self) -> str:
         """What the feature's state is kept under: a changed declaration never reads old numbers."""
-        meaning = (self.entity, sorted(self.events), self.aggregate, self.window, self.value, self.where, self.matching)
+        meaning = (
+            self.entity,
+            sorted(set(self.events)),
+            self.aggregate,
+            self.window,
+            self.value,
+            self.where,
+            self.matching,
+        )
         return hashlib.blake2b(repr(meaning).encode(), digest_size=5).hexdigest()
 
     def check(self, name: str) -> None:
         """Refuse a declaration that can't be computed. Raises `PolicyError` naming the feature."""
-        needs_value = self.aggregate not in (Aggregate.COUNT, Aggregate.RATIO)
-        if needs_value and self.value is None:
-            raise PolicyError(f"{self.aggregate} needs a value", path=f"features.{name}.value")
-        if self.aggregate is Aggregate.RATIO and self.matching is None:
-            raise PolicyError("ratio needs matching", path=f"features.{name}.matching")
+        place = f"features.{name}"
+        takes_value = self.aggregate not in (Aggregate.COUNT, Aggregate.RATIO)
+        if takes_value != (self.value is not None):
+            raise PolicyError(
+                f"{self.aggregate} {'needs a' if takes_value else 'takes no'} value", path=f"{place}.value"
+            )
+        takes_matching = self.aggregate is Aggregate.RATIO
+        if takes_matching != (self.matching is not None):
+            wrong = f"{self.aggregate} {'needs' if takes_matching else 'takes no'} matching"
+            raise PolicyError(wrong, path=f"{place}.matching")
         if not self.events:
-            raise PolicyError("expected at least one event type", path=f"features.{name}.events")
+            raise PolicyError("expected at least one event type", path=f"{place}.events")
         try:
             _ = self.window_ms
         except PolicyError as error:
-            raise PolicyError(error.message, path=f"features.{name}.window") from None
+            raise PolicyError(error.message, path=f"{place}.window") from None

@@ -4,6 +4,7 @@ Each class below updates a place in a dict of feature states and reads it as of 
 state for any order of updates.
 """
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from abuse_service.features.declaration import MOST_DISTINCT, STEPS, Aggregate
@@ -27,13 +28,13 @@ def make_window(aggregate: Aggregate, key: str, window_ms: int | None) -> Window
     if aggregate is Aggregate.DISTINCT:
         return Distinct(key, window_ms)
     if aggregate in (Aggregate.FIRST, Aggregate.LAST):
-        return Edge(key, is_last=aggregate is Aggregate.LAST)
+        return Edge(key, window_ms, is_last=aggregate is Aggregate.LAST)
     if aggregate in (Aggregate.MEAN, Aggregate.RATIO):
         return Mean(
             make_window(Aggregate.SUM, key + "s", window_ms), make_window(Aggregate.COUNT, key + "n", window_ms)
         )
     if aggregate in (Aggregate.MIN, Aggregate.MAX):
-        return Extreme(key, window_ms, is_max=aggregate is Aggregate.MAX)
+        return Extreme(key, window_ms, max if aggregate is Aggregate.MAX else min)
     return LifeTotal(key) if window_ms is None else Total(key, window_ms)
 
 
@@ -90,21 +91,28 @@ class Total:
 
 
 class Extreme:
-    """Smallest or largest value over a window, or for life."""
+    """Smallest or largest value over a window, or for life: one a step, oldest first."""
 
-    def __init__(self, key: str, window_ms: int | None, *, is_max: bool) -> None:
+    def __init__(self, key: str, window_ms: int | None, pick: Callable[..., Any]) -> None:
+        """``pick`` is ``min`` or ``max``."""
         self._key = key
         self._step_ms = max(1, window_ms // STEPS) if window_ms else None
-        self._pick = max if is_max else min
+        self._pick = pick
 
     def update(self, states: dict[str, Any], at_ms: int, value: Any) -> None:
         step = at_ms // self._step_ms if self._step_ms else 0
         extremes: dict[int, Any] = states.setdefault(self._key, {})
-        extremes[step] = self._pick(extremes.get(step, value), value)
-        if len(extremes) > STEPS:
-            expired = max(extremes) - STEPS
-            for old in [old for old in extremes if old <= expired]:
-                del extremes[old]
+        newest = next(reversed(extremes), step)
+        if step <= newest - STEPS:
+            return
+        if step in extremes:
+            extremes[step] = self._pick(extremes[step], value)
+            return
+        extremes[step] = value
+        if step < newest:
+            _sort(extremes, sorted(extremes.items()))
+        for old in [old for old in extremes if old <= step - STEPS]:
+            del extremes[old]
 
     def read(self, states: dict[str, Any], at_ms: int) -> Any:
         extremes = states.get(self._key, {})
@@ -114,7 +122,10 @@ class Extreme:
 
 
 class Distinct:
-    """Number of distinct values over a window, or for life; up to `MOST_DISTINCT`."""
+    """Number of distinct values over a window, or for life; up to `MOST_DISTINCT`.
+
+    Each value with the time when it was seen last, oldest first, so that what expired stands in front.
+    """
 
     def __init__(self, key: str, window_ms: int | None) -> None:
         self._key = key
@@ -122,15 +133,20 @@ class Distinct:
 
     def update(self, states: dict[str, Any], at_ms: int, value: Any) -> None:
         seen: dict[int, int] = states.setdefault(self._key, {})
-        known = seen.get(value)
-        if known is None or known < at_ms:
-            seen[value] = at_ms
-        if known is None and len(seen) > 16 and self._window_ms is not None:
-            expired = max(seen.values()) - self._window_ms
-            for old in [old for old, last_ms in seen.items() if last_ms <= expired]:
-                del seen[old]
+        known = seen.pop(value, None)
+        if known is not None and known > at_ms:
+            at_ms = known
+        last = next(reversed(seen), None)
+        is_newest = last is None or (seen[last], last) < (at_ms, value)
+        seen[value] = at_ms
+        if not is_newest:
+            _sort(seen, sorted(seen.items(), key=lambda entry: (entry[1], entry[0])))
+        if self._window_ms is not None:
+            expired = seen[next(reversed(seen))] - self._window_ms
+            while seen[oldest := next(iter(seen))] <= expired:
+                del seen[oldest]
         if len(seen) > MOST_DISTINCT:
-            del seen[min(seen, key=lambda other: (seen[other], other))]
+            del seen[next(iter(seen))]
 
     def read(self, states: dict[str, Any], at_ms: int) -> int:
         seen = states.get(self._key)
@@ -143,20 +159,20 @@ class Distinct:
 
 
 class Edge:
-    """First or last value by event time."""
+    """First or last value by event time, over a window or for life; of several at one instant the smallest or largest.
 
-    def __init__(self, key: str, *, is_last: bool) -> None:
-        self._key = key
-        self._pick = max if is_last else min
+    The extreme of pairs of time and value.
+    """
+
+    def __init__(self, key: str, window_ms: int | None, *, is_last: bool) -> None:
+        self._extreme = Extreme(key, window_ms, max if is_last else min)
 
     def update(self, states: dict[str, Any], at_ms: int, value: Any) -> None:
-        known = states.get(self._key)
-        entry = [at_ms, value]
-        states[self._key] = entry if known is None else self._pick(known, entry)
+        self._extreme.update(states, at_ms, [at_ms, value])
 
     def read(self, states: dict[str, Any], at_ms: int) -> Any:
-        known = states.get(self._key)
-        return known[1] if known else None
+        found = self._extreme.read(states, at_ms)
+        return found[1] if found else None
 
 
 class Mean:
@@ -173,6 +189,11 @@ class Mean:
     def read(self, states: dict[str, Any], at_ms: int) -> float:
         count = self._count.read(states, at_ms)
         return self._total.read(states, at_ms) / count if count else 0.0
+
+
+def _sort(entries: dict[int, Any], in_order: list[tuple[int, Any]]) -> None:
+    entries.clear()
+    entries.update(in_order)
 
 
 def _drop_expired(sums: list[int], expired: int) -> None:

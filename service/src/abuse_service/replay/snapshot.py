@@ -7,7 +7,7 @@ import msgspec
 
 from abuse_service.identities.states import Cut
 
-STATE_FORMAT = 1
+STATE_FORMAT = 2
 """Changes whenever the kept states change their shape; an image of another format is rebuilt from the log."""
 
 

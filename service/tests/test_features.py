@@ -1,0 +1,191 @@
+"""Declared features: what an event adds to which, and what a declaration may not say."""
+
+import pytest
+
+from abuse_service.errors import PolicyError
+from abuse_service.features.declaration import Aggregate, Declaration, Entity
+from abuse_service.testing import NOW_MS, World, event, policy_of
+
+
+def world_with(features: str) -> World:
+    """A world under a policy with these features."""
+    return World(policy_of(features=features))
+
+
+def declared(**said: object) -> Declaration:
+    """A count of requests, with what is said otherwise."""
+    usual = {"entity": Entity.USER, "events": ["request.classified"], "aggregate": Aggregate.COUNT}
+    return Declaration(**usual | said)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("said", "message", "place"),
+    [
+        ("{entity: user, events: [a], aggregate: sum}", "sum needs a value", "value"),
+        ("{entity: user, events: [a], aggregate: count, value: event.cost}", "count takes no value", "value"),
+        ("{entity: user, events: [a], aggregate: ratio}", "ratio needs matching", "matching"),
+        (
+            "{entity: user, events: [a], aggregate: count, matching: 'true'}",
+            "count takes no matching",
+            "matching",
+        ),
+        ("{entity: user, events: [], aggregate: count}", "expected at least one event type", "events"),
+        (
+            "{entity: user, events: [a], aggregate: count, window: 59s}",
+            "expected life or a window from 1m to 90d, found '59s'",
+            "window",
+        ),
+        (
+            "{entity: user, events: [a], aggregate: count, window: 91d}",
+            "expected life or a window from 1m to 90d, found '91d'",
+            "window",
+        ),
+    ],
+)
+def test_declaration_keeps_the_laws(said: str, message: str, place: str) -> None:
+    """A declaration that can't be computed is refused with the place and what was expected."""
+    with pytest.raises(PolicyError) as refused:
+        policy_of(features=f"odd: {said}")
+    assert (refused.value.message, refused.value.path) == (message, f"features.odd.{place}")
+
+
+@pytest.mark.parametrize("place", ["where", "matching", "value"])
+def test_expression_is_checked(place: str) -> None:
+    """An expression that does not hold together is refused at its place, and the spot is shown."""
+    said = {"where": "count, where: '(nonsense'", "matching": "ratio, matching: '(nonsense'"}
+    said["value"] = "sum, value: '(nonsense'"
+    with pytest.raises(PolicyError) as refused:
+        policy_of(features=f"odd: {{entity: user, events: [a], aggregate: {said[place]}}}")
+    assert refused.value.path == f"features.odd.{place}"
+    assert "nonsense" in refused.value.message
+
+
+@pytest.mark.parametrize("window", ["1m", "60s", "24h", "90d", "life"])
+def test_windows_from_minute_to_quarter(window: str) -> None:
+    """Windows are given in seconds, minutes, hours or days, or as life."""
+    declared(window=window).check("fine")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"window": "1h"},
+        {"events": ["auth.signin"]},
+        {"entity": Entity.IP},
+        {"where": "event.streamed"},
+        {"aggregate": Aggregate.DISTINCT, "value": "event.model"},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_changed_meaning_changes_the_key(change: dict[str, object]) -> None:
+    """A declaration that means something else keeps its numbers elsewhere, so old ones are never read."""
+    assert declared(**change).key != declared().key
+
+
+def test_same_meaning_keeps_the_key() -> None:
+    """A new title, the order of the events and one named twice change nothing."""
+    one = declared(events=["a", "b"])
+    assert declared(events=["b", "a", "b"], title="other").key == one.key
+
+
+def test_equal_declarations_count_once() -> None:
+    """Two names for one meaning read the same, and each event counts once."""
+    same = "{entity: user, events: [request.classified, request.classified], aggregate: count}"
+    world = world_with(f"one: {same}\nother: {same}")
+    world.classify()
+    assert (world.feature("one"), world.feature("other")) == (1, 1)
+
+
+def test_where_and_matching_select() -> None:
+    """``where`` says which events count; a ratio is the share of those for which ``matching`` holds."""
+    world = world_with(
+        """
+paid: {entity: user, events: [request.cost_reported], aggregate: count, where: event.cost > 0}
+share: {entity: user, events: [request.cost_reported], aggregate: ratio, matching: event.cost > 5}
+"""
+    )
+    for number, cost in enumerate([0, 3, 6, 9]):
+        world.report_cost(request_id=number + 1, cost=cost)
+    assert (world.feature("paid"), world.feature("share")) == (3, 0.5)
+
+
+def test_condition_on_absent_field_fails_safe() -> None:
+    """An event without the field that a condition reads does not count, and does not break the fold."""
+    world = world_with("paid: {entity: user, events: [request.classified], aggregate: count, where: event.cost > 0}")
+    world.classify()
+    world.classify(cost=5)
+    assert world.feature("paid") == 1
+
+
+@pytest.mark.parametrize("aggregate", ["sum", "mean", "min", "max", "first", "last"])
+def test_numbers_are_asked_for(aggregate: str) -> None:
+    """A value that is no number is absent for whatever calculates; it breaks nothing."""
+    world = world_with(
+        f"""
+odd: {{entity: user, events: [request.classified], aggregate: {aggregate}, value: event.abuse_classification}}
+odder: {{entity: user, events: [auth.signin], aggregate: {aggregate}, value: event.org_memberships}}
+"""
+    )
+    world.sign_in(org_memberships=[{"organization_id": "o1"}])
+    for said in ("text", 5, True, None):
+        world.classify(abuse_classification=said)
+    assert world.feature("odd") == 5
+    assert world.feature("odder") in (0, None)
+
+
+def test_fractions_are_rounded_in_sums() -> None:
+    """A sum takes whole numbers, so that it is the same in every order; smallest and largest keep fractions."""
+    world = world_with(
+        """
+sum: {entity: user, events: [request.classified], aggregate: sum, value: event.latency}
+max: {entity: user, events: [request.classified], aggregate: max, value: event.latency}
+"""
+    )
+    for latency in (0.1, 0.6, 1.7):
+        world.classify(latency=latency)
+    assert (world.feature("sum"), world.feature("max")) == (3, 1.7)
+
+
+def test_distinct_takes_any_value() -> None:
+    """Distinct values may be text, numbers, lists; empty and absent ones do not count."""
+    world = world_with("seen: {entity: user, events: [request.classified], aggregate: distinct, value: event.model}")
+    for model in ("a", "b", "a", "", None):
+        world.classify(model=model)
+    assert world.feature("seen") == 2
+
+
+def test_value_may_be_computed() -> None:
+    """A value may be any CEL over the event."""
+    world = world_with(
+        """
+tokens: {entity: user, events: [request.classified], aggregate: sum, value: "event.input_tokens * 2"}
+types: {entity: user, events: [request.classified, auth.signin], aggregate: distinct, value: event_type}
+late: {entity: user, events: [request.classified], aggregate: max, value: occurred_at}
+"""
+    )
+    world.classify(input_tokens=5)
+    world.sign_in()
+    assert world.feature("tokens") == 10
+    assert world.feature("types") == 2
+    assert world.feature("late") == NOW_MS
+
+
+def test_entity_features_follow_the_entity() -> None:
+    """A feature of a network counts the users behind it, and none of another network."""
+    world = world_with("users: {entity: network, events: [auth.signup], aggregate: distinct, value: identity}")
+    for number in range(3):
+        world.sign_up(f"u{number}", ip_address=f"192.0.2.{number}")
+    world.sign_up("u9", ip_address="203.0.113.1")
+    feature = world.policy.catalog.features["users"]
+    counts = {feature.read(state.features, NOW_MS) for key, state in world.states.all().items() if key[:1] == b"n"}  # type: ignore[union-attr]
+    assert counts == {1, 3}
+
+
+def test_stripe_amounts_can_be_summed() -> None:
+    """A Stripe event's amount, customer and card are read in either layout."""
+    world = world_with(
+        "paid: {entity: user, events: [stripe.payment_intent.succeeded], aggregate: sum, value: event.amount}"
+    )
+    world.send(event("stripe.payment_intent.succeeded", kilo_user_id="u1", amount=500))
+    world.send(event("stripe.payment_intent.succeeded", kilo_user_id="u1", data={"object": {"amount_received": 700}}))
+    assert world.feature("paid") == 1200
