@@ -21,13 +21,12 @@ from abuse_lab.desk import DecisionLine, ExplainedDecision, IdentityPage, KeptEv
 from cloud.story import Account
 
 DEMO = [sys.executable, "-m", "abuse_lab", "demo"]
-SIGNALS = {"blocked": "known_abuser", "same_device": "known_abuser", "drained": "free_tier_exhausted"}
 
 
 def account_sight(role: str) -> AccountSight:
     """An account that fits its role."""
     verdict = min(DEMANDS[role].verdicts)
-    signals = [SIGNALS[role]] if role in SIGNALS else []
+    signals = [DEMANDS[role].signal or "none"]
     decision = ExplainedDecision(
         request_id=7,
         decided_at_ms=0,

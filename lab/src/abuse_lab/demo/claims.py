@@ -19,6 +19,7 @@ class Demand:
 
 DEMANDS = {
     "blocked": Demand(verdicts=frozenset({Verdict.HARD_BLOCK}), signal="known_abuser"),
+    "disputed": Demand(verdicts=_HELD_BACK, signal="known_abuser"),
     "same_device": Demand(verdicts=_HELD_BACK, signal="known_abuser"),
     "drained": Demand(verdicts=_HELD_BACK, signal="free_tier_exhausted"),
     "honest": Demand(verdicts=frozenset({Verdict.ALLOW})),
