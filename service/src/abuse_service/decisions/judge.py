@@ -100,7 +100,7 @@ class Judge:
             found = [self._projection.entity(key) for key in entities if key[:1] == feature.letter]
             read = [feature.read(entity.features, at_ms) for entity in found if entity is not None]
             known = [value for value in read if value is not None]
-            values[name] = max(known) if known else 0
+            values[name] = max(known) if known else feature.read({}, at_ms)
         return values
 
     def _run_rules(self, values: dict[str, Any]) -> list[RuleOutcome]:
@@ -157,8 +157,8 @@ def _action(
     A gateway keeps a remembered action in force when it reads null, so whatever lifts one says ``nothing``.
     """
     if verdict is Verdict.ALLOW:
-        if had_a_say and (leading is None or leading.verdict is Verdict.ALLOW):
-            return ResolvedAction.LOG
+        if leading is not None and leading.verdict is Verdict.ALLOW:
+            return leading.action or ResolvedAction.LOG
         return ResolvedAction.NOTHING if had_a_say or was_acted_on else None
     if leading is None:
         return ResolvedAction.LOG

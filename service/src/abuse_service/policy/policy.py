@@ -3,31 +3,22 @@
 import hashlib
 import json
 import re
+from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from abuse_client.contract import ResolvedAction, Verdict
 from abuse_service.errors import PolicyError
 from abuse_service.features.catalog import Catalog
 from abuse_service.features.expression import Expression, Kind, Vocabulary
-from abuse_service.policy.document import Document, RuleText
-from abuse_service.policy.vocabulary import FACTS, REQUIRED_FEATURES
+from abuse_service.policy.document import Document, RuleText, Scalar
+from abuse_service.policy.laws import check_laws, check_names
+from abuse_service.policy.vocabulary import FACTS
 
 DEFAULT_POLICY = Path(__file__).parent / "default.yaml"
 
-_AGREEING = {
-    Verdict.ALLOW: (None, ResolvedAction.NOTHING, ResolvedAction.LOG),
-    Verdict.CHALLENGE: (ResolvedAction.LOG, ResolvedAction.RATE_LIMIT, ResolvedAction.QUARANTINE_1),
-    Verdict.SOFT_BLOCK: (
-        ResolvedAction.RATE_LIMIT,
-        ResolvedAction.QUARANTINE_1,
-        ResolvedAction.QUARANTINE_2,
-        ResolvedAction.QUARANTINE_3,
-    ),
-    Verdict.HARD_BLOCK: (ResolvedAction.BLOCK,),
-}
+_PYTHON_TYPES = {Kind.BOOL: bool, Kind.INT: int, Kind.STRING: str}
 _NAMES = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 _STRINGS = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'")
 _PLACES = re.compile(r"\{([^{}]+)\}")
@@ -42,12 +33,12 @@ class Rule:
         self.when = _inline(text.when, constants)
         self.condition: Expression = vocabulary.compile(self.when, f"{place}.when")
         bare = _STRINGS.sub("", text.when)
-        named = dict.fromkeys(name for name in _NAMES.findall(bare) if name in vocabulary.names)
+        named = [name for path in _NAMES.findall(bare) if (name := _name_in(path, vocabulary.names))]
         self.reason_names = tuple(_PLACES.findall(text.reason))
         for name in self.reason_names:
             if name not in vocabulary.names:
                 raise PolicyError(f"unknown name {{{name}}}", path=f"{place}.reason")
-        self.reads = tuple(dict.fromkeys([*named, *self.reason_names]))
+        self.reads = tuple(dict.fromkeys((*named, *self.reason_names)))
 
     def explain(self, values: dict[str, Any]) -> str:
         """The reason as a sentence, its values filled in."""
@@ -60,6 +51,7 @@ class Policy:
     def __init__(self, text: str) -> None:
         """Raises `PolicyError` that names the place."""
         self.document = _read(text)
+        check_names(self.document)
         self.version = hashlib.sha256(text.encode()).hexdigest()[:12]
         self.catalog = Catalog(self.document.features)
         self.constants = _constants(self.document)
@@ -70,7 +62,7 @@ class Policy:
         ]
         self._together = self.vocabulary.compile_together([rule.when for rule in self.rules], "rules")
         self.reads = frozenset(name for rule in self.rules for name in rule.reads)
-        _check_laws(self.document)
+        check_laws(self.document)
         self._run_cases()
 
     def run(self, values: dict[str, Any]) -> list[bool | None]:
@@ -96,13 +88,23 @@ class Policy:
         for index, rule in enumerate(self.rules):
             for case in rule.text.cases:
                 place = f"rules[{index}].cases.{case.name}"
-                unknown = [name for name in case.given if name not in self.vocabulary.names]
-                if unknown:
-                    raise PolicyError(f"unknown name {unknown[0]}", path=place)
-                given = {name: _typed(self.vocabulary.names[name], value) for name, value in case.given.items()}
+                given = {name: self._typed(name, value, place) for name, value in case.given.items()}
                 fired = rule.condition.holds(self.vocabulary.values(self._neutral() | given)) is True
                 if fired != case.fires:
                     raise PolicyError(f"expected {_fires(case.fires)}, found {_fires(fired)}", path=place)
+
+    def _typed(self, name: str, value: Scalar, place: str) -> Scalar:
+        """A value that a case gives, as the engine takes it."""
+        kind = self.vocabulary.names.get(name)
+        if kind is None:
+            raise PolicyError(f"unknown name {name}", path=place)
+        if name in self.constants:
+            raise PolicyError(f"{name} is the policy's own, a case can't give it", path=place)
+        if kind is Kind.DOUBLE and isinstance(value, int | float) and not isinstance(value, bool):
+            return float(value)
+        if type(value) is not _PYTHON_TYPES.get(kind):
+            raise PolicyError(f"{name} is {kind.value}, found {value!r}", path=place)
+        return value
 
     def _neutral(self) -> dict[str, Any]:
         blank: dict[Kind, Any] = {Kind.BOOL: False, Kind.INT: 0, Kind.DOUBLE: 0.0, Kind.STRING: "", Kind.STRINGS: []}
@@ -113,9 +115,11 @@ def load_policy(path: Path | None) -> Policy:
     """The policy in a file, or the one that ships. Raises `PolicyError`."""
     source = path or DEFAULT_POLICY
     try:
-        text = source.read_text()
+        text = source.read_text("utf-8")
     except OSError as error:
         raise PolicyError(f"can't read the policy file: {error.strerror}", path=str(source)) from None
+    except UnicodeDecodeError:
+        raise PolicyError("can't read the policy file: not UTF-8", path=str(source)) from None
     return Policy(text)
 
 
@@ -123,10 +127,25 @@ def _inline(when: str, constants: dict[str, Any]) -> str:
     """The condition with thresholds and lists written out, so that they need not be handed over with every call."""
     parts = re.split(f"({_STRINGS.pattern})", when)
     for place in range(0, len(parts), 2):
-        parts[place] = _NAMES.sub(
-            lambda name: json.dumps(constants[name[0]]) if name[0] in constants else name[0], parts[place]
-        )
+        parts[place] = _NAMES.sub(lambda path: _written_out(path[0], constants), parts[place])
     return "".join(parts)
+
+
+def _written_out(path: str, constants: dict[str, Any]) -> str:
+    name = _name_in(path, constants)
+    if name is None:
+        return path
+    value = json.dumps(constants[name], ensure_ascii=False)
+    return (f"({value})" if value.startswith("-") else value) + path[len(name) :]
+
+
+def _name_in(path: str, names: Container[str]) -> str | None:
+    """The name that a dotted path begins with: ``request.model.contains`` calls a method of ``request.model``."""
+    while path not in names:
+        path, dot, _ = path.rpartition(".")
+        if not dot:
+            return None
+    return path
 
 
 def _read(text: str) -> Document:
@@ -142,29 +161,6 @@ def _read(text: str) -> Document:
 def _constants(document: Document) -> dict[str, Any]:
     thresholds = {f"threshold.{name}": value for name, value in document.thresholds.items()}
     return thresholds | {f"list.{name}": list(values) for name, values in document.lists.items()}
-
-
-def _check_laws(document: Document) -> None:
-    for name in REQUIRED_FEATURES:
-        if name not in document.features:
-            raise PolicyError(f"every policy declares the feature {name}", path="features")
-    seen: set[str] = set()
-    for index, rule in enumerate(document.rules):
-        place = f"rules[{index}]"
-        if rule.id in seen:
-            raise PolicyError(f"a second rule with the id {rule.id}", path=f"{place}.id")
-        seen.add(rule.id)
-        if not 0 <= rule.weight <= 1:
-            raise PolicyError("expected a weight from 0 to 1", path=f"{place}.weight")
-        if rule.action not in _AGREEING[rule.verdict]:
-            allowed = ", ".join(str(action) if action else "none" for action in _AGREEING[rule.verdict])
-            raise PolicyError(f"{rule.verdict} goes with one of: {allowed}", path=f"{place}.action")
-        if rule.verdict is Verdict.CHALLENGE and rule.challenge_type is None:
-            raise PolicyError("CHALLENGE needs a challenge_type", path=f"{place}.challenge_type")
-
-
-def _typed(kind: Kind, value: Any) -> Any:
-    return float(value) if kind is Kind.DOUBLE else value
 
 
 def _fires(fires: bool) -> str:
