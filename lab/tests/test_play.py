@@ -5,6 +5,7 @@ import json
 import random
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ def webhook_event(kind: str, subject: dict[str, Any], previous: dict[str, Any] |
 
 
 def write_webhooks(folder: Path) -> Path:
-    """Six events of two people, and a file that is no event."""
+    """Seven events of three people, one of a type that nobody knows, and a file that is no event."""
     mark = f"{random.getrandbits(64):016x}"
     customer, charge, intent, method = (f"{prefix}_{mark}" for prefix in ("cus", "ch", "pi", "pm"))
     paid = {"object": "payment_intent", "id": intent, "customer": customer, "latest_charge": charge, "amount": 500}
@@ -62,6 +63,7 @@ def write_webhooks(folder: Path) -> Path:
             "radar.early_fraud_warning.created", {"object": "radar.early_fraud_warning", "charge": charge}
         ),
         "disputed": webhook_event("charge.dispute.created", {"object": "dispute", "charge": charge, "customer": None}),
+        "planned": webhook_event("plan.created", {"object": "plan", "id": f"price_{mark}"}),
         "other": webhook_event(
             "charge.failed", {"object": "charge", "id": f"ch_other_{mark}", "customer": f"cus_other_{mark}"}
         ),
@@ -108,33 +110,54 @@ def test_lost_microdollar_is_noticed(service: ServiceProcess) -> None:
     assert f"cost_microdollars={5 * 330}" in difference
 
 
-def test_refusals_end_a_play(tmp_path: Path, console: Console) -> None:
-    """A service that refuses everything gets a few requests only, and the play fails."""
+@contextmanager
+def answering(status: int) -> Iterator[str]:
+    """A service that answers every POST with a status, or with 0 hangs up."""
 
-    class Refusal(BaseHTTPRequestHandler):
+    class Answers(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            """Refuse."""
+            """Answer, or hang up."""
             self.rfile.read(int(self.headers["content-length"]))
-            self.send_response(503)
-            self.send_header("content-length", "2")
-            self.end_headers()
-            self.wfile.write(b"{}")
+            self.close_connection = not status
+            if status:
+                self.send_response(status)
+                self.send_header("content-length", "2")
+                self.end_headers()
+                self.wfile.write(b"{}")
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Refusal) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        trace = write_trace(tmp_path / "trace.csv", 500)
-        status = play(Wish(trace=trace, url=f"http://127.0.0.1:{server.server_port}", connections=4), console)
-        server.shutdown()
-        thread.join()
-    assert status == 1
-    assert "classify answered 503" in console.export_text()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_refusals_end_a_play(tmp_path: Path, console: Console) -> None:
+    """A service that refuses everything gets a few requests only, and the play fails."""
+    trace = write_trace(tmp_path / "trace.csv", 500)
+    with answering(503) as url:
+        assert play(Wish(trace=trace, url=url, connections=4), console) == 1
+    page = console.export_text()
+    assert "0 requests and 0 costs" in page
+    assert "classify answered 503" in page
+
+
+def test_hang_up_ends_a_play(tmp_path: Path) -> None:
+    """A service that hangs up is one line, not a traceback."""
+    trace = write_trace(tmp_path / "trace.csv", 50)
+    with answering(0) as url:
+        asked = CliRunner().invoke(app, ["play", str(trace), "--url", url])
+    assert asked.exit_code == 1
+    assert "closed the connection before it answered" in asked.stderr
 
 
 def test_price_rounds_up() -> None:
@@ -171,7 +194,7 @@ def test_webhooks_are_joined_and_read_back(service: ServiceProcess, tmp_path: Pa
     assert play(Wish(trace=folder, url=service.url), console) == 0
     first = console.export_text()
     assert first.count("joined by its ids") == 4
-    assert first.count("named its owner") == 2
+    assert first.count("named its owner") == 3
     assert play(Wish(trace=folder, url=service.url), console) == 0
     assert console.export_text().count("known already") == 6
 

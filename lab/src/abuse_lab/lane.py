@@ -62,11 +62,16 @@ class Lane(asyncio.Protocol):
     async def ask(self, request: bytes) -> tuple[int, bytes]:
         """Send a request; its status and body. Raises `LaneLost`."""
         future: asyncio.Future[tuple[int, bytes]] = asyncio.get_running_loop().create_future()
-        self.send(
-            request,
-            lambda status, body: future.set_result((status, body)),
-            lambda: future.set_exception(LaneLost("the service closed the connection before it answered")),
-        )
+
+        def answered(status: int, body: bytes) -> None:
+            if not future.done():
+                future.set_result((status, body))
+
+        def lost() -> None:
+            if not future.done():
+                future.set_exception(LaneLost("the service closed the connection before it answered"))
+
+        self.send(request, answered, lost)
         return await future
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import msgspec
 import uvloop
 
-from abuse_lab.lane import Lane, LaneLost, local_address, request_bytes
+from abuse_lab.lane import Lane, local_address, request_bytes
 from abuse_lab.people import People
 from abuse_lab.play.ledger import Ledger
 from abuse_lab.play.trace import Price, TracedRequest
@@ -59,14 +59,12 @@ async def _play(url: str, traffic: Traffic, connections: int, on_request: OnRequ
     host, port = local_address(url)
     ledger, todo = Ledger(), enumerate(traffic.requests, start=1)
     lanes = [await Lane.open(host, port) for _ in range(min(connections, max(1, len(traffic.requests))))]
+    drives = [asyncio.create_task(_drive(lane, todo, traffic, ledger, on_request)) for lane in lanes]
     try:
-        async with asyncio.TaskGroup() as group:
-            for lane in lanes:
-                group.create_task(_drive(lane, todo, traffic, ledger, on_request))
-    except* LaneLost as lost:
-        raise lost.exceptions[0] from None
+        await asyncio.gather(*drives)
     finally:
-        for lane in lanes:
+        for drive, lane in zip(drives, lanes, strict=True):
+            drive.cancel()
             lane.close()
     return ledger
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 
+from abuse_client.contract import EVENT_CLASSES
 from abuse_lab.desk import ServiceDesk
 
 Json = dict[str, Any]
@@ -44,6 +45,11 @@ class Webhook:
     def type(self) -> str:
         """The type under which it is sent."""
         return f"stripe.{self.event['type']}"
+
+    @property
+    def counted_as(self) -> str:
+        """The name under which a record counts it: types that the service does not know are counted together."""
+        return self.type if self.type in EVENT_CLASSES else "unknown"
 
     @property
     def is_known_already(self) -> bool:
@@ -132,9 +138,9 @@ def _find_joined(desk: ServiceDesk, user: str, webhooks: Sequence[Webhook]) -> N
     try:
         counts = dict(desk.identity(f"user:{user}").record.event_counts)
     except httpx.HTTPError as error:
-        counts = {"": 0}
+        counts = {}
         webhooks[-1].faults.append(f"its owner has no record: {error}")
     for webhook in webhooks:
-        counts[webhook.type] = counts.get(webhook.type, 0) - 1
-        if counts[webhook.type] < 0:
+        counts[webhook.counted_as] = counts.get(webhook.counted_as, 0) - 1
+        if counts[webhook.counted_as] < 0:
             webhook.faults.append("not joined to its owner")
