@@ -86,11 +86,11 @@ class EventLog(Protocol):
         ...
 
     def find_request(self, request_id: int) -> Stored | None:
-        """The event that holds the decision with this request id."""
+        """The recorded event that holds the decision with this request id."""
         ...
 
     def find_event(self, event_key: bytes) -> Stored | None:
-        """The event that was kept under this key."""
+        """The recorded event that was kept under this key."""
         ...
 
     def next_request_id(self) -> int:

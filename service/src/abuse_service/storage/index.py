@@ -39,6 +39,10 @@ class RecentIndex:
         self._young = Generation({}, {})
         self._old: Generation | None = None
 
+    def start_behind(self, position: int) -> None:
+        """Everything up to ``position`` is in the tables already."""
+        self._young.last_position = position
+
     def add(self, events: Sequence[Event], keys: Sequence[bytes], first_position: int) -> None:
         """Note events that were committed from ``first_position`` on; ``keys`` are theirs, empty where one has none."""
         young = self._young
@@ -75,7 +79,7 @@ class RecentIndex:
             self._young.keys = self._old.keys | self._young.keys
             self._young.requests = self._old.requests | self._young.requests
             self._young.last_position = max(self._old.last_position, self._young.last_position)
-        self._old, self._young = self._young, Generation({}, {})
+        self._old, self._young = self._young, Generation({}, {}, self._young.last_position)
         return self._old
 
     def end_move(self) -> None:

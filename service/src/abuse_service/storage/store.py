@@ -17,7 +17,7 @@ from abuse_service.replay.snapshot import Snapshot
 from abuse_service.storage import statements
 from abuse_service.storage.blocks import unpack_block
 from abuse_service.storage.directory import DataDirectory, read_secret
-from abuse_service.storage.index import INDEXED_POSITION, RecentIndex, chunks, request_rows
+from abuse_service.storage.index import INDEXED_POSITION, Generation, RecentIndex, chunks, request_rows
 from abuse_service.storage.quarantine import SqliteQuarantine
 from abuse_service.storage.request_ids import RequestIds, reserve_block
 from abuse_service.storage.states import write_cut
@@ -179,7 +179,10 @@ class SqliteStore:
 
     async def write_snapshot(self, cut: Cut, snapshot: Snapshot) -> None:
         """Bring the index up to date and replace the image on disk. Raises `StorageUnavailable`; then both stay."""
-        generation = self._index.begin_move()
+        moved: list[Generation] = []
+        # On the writer's thread, to which the index belongs: an entry that is added meanwhile would be lost.
+        await self._run(lambda connection: moved.append(self._index.begin_move()))
+        generation = moved[0]
         for chunk in chunks(generation):
             await self._run(functools.partial(_add_keys, chunk))
         body = msgspec.msgpack.encode(snapshot)
@@ -261,7 +264,9 @@ class SqliteStore:
     def _read_index(self) -> None:
         """Read what the tables do not hold yet from the log."""
         row = self._reader.execute("SELECT value FROM meta WHERE name = ?", (INDEXED_POSITION,)).fetchone()
-        for stored in self.read(row[0] if row else 0):
+        indexed = row[0] if row else 0
+        self._index.start_behind(indexed)
+        for stored in self.read(indexed):
             self._index.add([stored.event], [stored.event.event_key], stored.position)
             self._note_record(stored.event, stored.position)
 
