@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 
@@ -17,20 +17,24 @@ async def lane_to(*pieces: bytes) -> AsyncIterator[Lane]:
     """A connection to somebody who answers each request with these pieces, a moment apart, and then hangs up."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        for _ in range(2):
-            await reader.readexactly(len(REQUEST))
-            for piece in pieces:
-                writer.write(piece)
-                await writer.drain()
-                await asyncio.sleep(0.01)
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            for _ in range(2):
+                await reader.readexactly(len(REQUEST))
+                for piece in pieces:
+                    writer.write(piece)
+                    await writer.drain()
+                    await asyncio.sleep(0.01)
         writer.close()
+        hung_up.set()
 
+    hung_up = asyncio.Event()
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
         lane = await Lane.open(*server.sockets[0].getsockname())
         try:
             yield lane
         finally:
             lane.close()
+            await asyncio.wait_for(hung_up.wait(), 5)
 
 
 @pytest.mark.parametrize("cut", [1, 15, 40, len(ANSWER) - 2])
