@@ -1,5 +1,6 @@
 """Builders, a fixed clock and in-memory twins, for tests of the service and of what is built upon it."""
 
+import functools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -142,11 +143,17 @@ class MemoryLog:
         return len(self.events)
 
 
+@functools.cache
+def default_policy() -> Policy:
+    """The policy that ships, compiled once."""
+    return load_policy(None)
+
+
 class World:
     """Every pure room put together in memory: what it is told, it takes in as the service would."""
 
     def __init__(self, policy: Policy | None = None, most_hot: int = 10_000) -> None:
-        self.policy = policy or load_policy(None)
+        self.policy = policy or default_policy()
         self.log = MemoryLog()
         self.cold = MemoryColdStates()
         self.namer = EntityNamer(SECRET)
