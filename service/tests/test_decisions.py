@@ -218,6 +218,7 @@ def test_cluster_is_two_strong_hops() -> None:
     [
         ({"stytch_hardware_fingerprint": "device-1"}, True),
         ({"email": "same+x@example.com"}, True),
+        ({"stripe_customer_id": "cus_1"}, True),
         ({"ip_address": "192.0.2.1"}, False),
         ({"ja4_digest": "t13d"}, False),
         ({"user_agent": "curl/8"}, False),
@@ -225,7 +226,7 @@ def test_cluster_is_two_strong_hops() -> None:
     ],
 )
 def test_only_strong_kinds_link(fields: dict[str, object], is_linked: bool) -> None:
-    """A device or a mailbox in common links two users; an address, a browser build or an organization does not."""
+    """A device, a mailbox or a customer in common links two users; an address or an organization does not."""
     world = World()
     for user in ("u0", "u1"):
         world.sign_in(user, **{"email": f"{user}@example.com"} | fields)
