@@ -256,10 +256,11 @@ def test_markers_never_link(marker: str) -> None:
 
 
 def test_cluster_is_bounded() -> None:
-    """A cluster has 256 members at most, however many share a device."""
+    """A cluster has 256 members at most, however many share how many devices."""
     world = World()
-    for number in range(300):
-        world.sign_in(f"u{number}", email=f"e{number}@example.com", stytch_hardware_fingerprint="device-1")
+    for number in range(400):
+        for device in ("device-1", "device-2") if number == 0 else (f"device-{number % 2 + 1}",):
+            world.sign_in(f"u{number}", email=f"e{number}@example.com", stytch_hardware_fingerprint=device)
     assert len(members(world)) == MOST_MEMBERS == 256
 
 

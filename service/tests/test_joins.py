@@ -145,6 +145,16 @@ def test_waiting_event_counts_once() -> None:
         assert waiting(world) == 0
 
 
+def test_waiting_events_share_their_ids() -> None:
+    """Several events that wait under the same ids count once each, though each of them teaches the others' ids."""
+    world = World()
+    for _ in range(3):
+        world.send(event(FAILED, customer="cus_1", payment_intent="pi_1", charge="ch_1"))
+    world.sign_in(stripe_customer_id="cus_1")
+    assert owned(world)[FAILED] == 3
+    assert waiting(world) == 0
+
+
 def test_event_without_ids_is_nobodys() -> None:
     """An event that names no user and no id is kept and changes no record."""
     world = World()

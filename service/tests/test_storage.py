@@ -161,6 +161,31 @@ async def test_then_runs_before_the_caller(store: SqliteStore) -> None:
     assert told == list(range(1, 201))
 
 
+async def test_one_failure_stays_alone(store: SqliteStore) -> None:
+    """When what follows one caller's commit fails, he is told; those committed beside him get their answers."""
+
+    def fail(appended: Appended) -> None:
+        raise LookupError(appended.positions)
+
+    appends = [store.append([purchase()], then=fail if number == 1 else None) for number in range(4)]
+    told = await asyncio.gather(*appends, return_exceptions=True)
+    assert [type(one) for one in told] == [Appended, LookupError, Appended, Appended]
+    assert store.has_room
+
+
+async def test_failed_task_ends_no_writer(store: SqliteStore) -> None:
+    """A write that fails by a mistake of its own is told as that, and the next ones go on."""
+
+    def fail(connection: sqlite3.Connection) -> None:
+        connection.execute("INSERT INTO meta (name, value) VALUES ('half', 'done')")
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        await store._run(fail)
+    assert (await store.append([purchase()])).last_position == 1
+    assert store._reader.execute("SELECT count(*) FROM meta WHERE name = 'half'").fetchone() == (0,)
+
+
 # reading
 
 

@@ -250,7 +250,12 @@ class SqliteStore:
         if entry.may_wait:
             self._note_record(entry.events[0], result.positions[0])
         if then is not None:
-            then(result)
+            try:
+                then(result)
+            except Exception as error:
+                # His own trouble: those whose writes were committed beside his are told all the same.
+                _resolve(future, None, error)
+                return
         _resolve(future, result, None)
 
     def _note_record(self, event: Event, position: int) -> None:

@@ -45,7 +45,7 @@ class Task(msgspec.Struct):
 
     run: Callable[[sqlite3.Connection], Any]
     context: Any = None
-    error: StorageUnavailable | None = None
+    error: Exception | None = None
 
 
 class Writer:
@@ -165,6 +165,10 @@ class Writer:
         except sqlite3.Error as error:
             self._roll_back()
             task.error = StorageUnavailable(f"the data directory takes no more writes ({error})")
+        except Exception as error:
+            # The thread must outlive a task's own mistake: everybody's writes go through it.
+            self._roll_back()
+            task.error = error
 
     def _roll_back(self) -> None:
         if self._connection.in_transaction:
