@@ -195,7 +195,7 @@ lives = st.lists(moments(), max_size=30, unique_by=lambda moment: moment.event.e
 
 
 @given(st.data(), lives)
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=500, deadline=None)
 def test_any_order_gives_equal_states(data: st.DataObject, life: list[Told]) -> None:
     """A life that is shuffled and partly repeated leaves the same records, links, joins and features, to the byte."""
     repeated = life + data.draw(st.lists(st.sampled_from(life), max_size=5) if life else st.just([]))

@@ -18,6 +18,9 @@ OWN_TYPES = frozenset(
 )
 """Types of events that the service itself makes. A sender who uses one in a batch means something else."""
 
+FUTURE_TOLERANCE_MS = 5 * 60_000
+"""A time in the future counts as receipt plus at most this."""
+
 OWN_SOURCE = "service"
 """The source of events that the service itself makes."""
 

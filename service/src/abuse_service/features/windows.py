@@ -7,6 +7,7 @@ state for any order of updates.
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from abuse_service.events.event import FUTURE_TOLERANCE_MS
 from abuse_service.features.declaration import MOST_DISTINCT, STEPS, Aggregate
 from abuse_service.identities.merge import add_bounded
 
@@ -57,6 +58,7 @@ class Total:
     def __init__(self, key: str, window_ms: int) -> None:
         self._key = key
         self._step_ms = max(1, window_ms // STEPS)
+        self._kept_steps = _kept_steps(self._step_ms)
 
     def update(self, states: dict[str, Any], at_ms: int, value: Any) -> None:
         step = at_ms // self._step_ms
@@ -70,10 +72,10 @@ class Total:
         elif step > newest:
             sums.append(step)
             sums.append(value)
-            expired = step - STEPS
+            expired = step - self._kept_steps
             if sums[0] <= expired:
                 _drop_expired(sums, expired)
-        elif step > newest - STEPS:
+        elif step > newest - self._kept_steps:
             _insert(sums, step, value)
 
     def read(self, states: dict[str, Any], at_ms: int) -> int:
@@ -97,13 +99,14 @@ class Extreme:
         """``pick`` is ``min`` or ``max``."""
         self._key = key
         self._step_ms = max(1, window_ms // STEPS) if window_ms else None
+        self._kept_steps = _kept_steps(self._step_ms) if self._step_ms else 1
         self._pick = pick
 
     def update(self, states: dict[str, Any], at_ms: int, value: Any) -> None:
         step = at_ms // self._step_ms if self._step_ms else 0
         extremes: dict[int, Any] = states.setdefault(self._key, {})
         newest = next(reversed(extremes), step)
-        if step <= newest - STEPS:
+        if step <= newest - self._kept_steps:
             return
         if step in extremes:
             extremes[step] = self._pick(extremes[step], value)
@@ -111,7 +114,7 @@ class Extreme:
         extremes[step] = value
         if step < newest:
             _sort(extremes, sorted(extremes.items()))
-        for old in [old for old in extremes if old <= step - STEPS]:
+        for old in [old for old in extremes if old <= step - self._kept_steps]:
             del extremes[old]
 
     def read(self, states: dict[str, Any], at_ms: int) -> Any:
@@ -142,7 +145,7 @@ class Distinct:
         if not is_newest:
             _sort(seen, sorted(seen.items(), key=lambda entry: (entry[1], entry[0])))
         if self._window_ms is not None:
-            expired = seen[next(reversed(seen))] - self._window_ms
+            expired = seen[next(reversed(seen))] - self._window_ms - FUTURE_TOLERANCE_MS
             while seen[oldest := next(iter(seen))] <= expired:
                 del seen[oldest]
         if len(seen) > MOST_DISTINCT:
@@ -189,6 +192,11 @@ class Mean:
     def read(self, states: dict[str, Any], at_ms: int) -> float:
         count = self._count.read(states, at_ms)
         return self._total.read(states, at_ms) / count if count else 0.0
+
+
+def _kept_steps(step_ms: int) -> int:
+    """Steps that are kept: the window's, and as many as a sender's clock may run ahead of the others'."""
+    return STEPS + -(-FUTURE_TOLERANCE_MS // step_ms)
 
 
 def _sort(entries: dict[int, Any], in_order: list[tuple[int, Any]]) -> None:

@@ -2,8 +2,7 @@
 
 import msgspec
 
-FUTURE_TOLERANCE_MS = 5 * 60_000
-"""A time in the future counts as receipt plus at most this."""
+from abuse_service.events.event import FUTURE_TOLERANCE_MS
 
 
 class Receipt(msgspec.Struct, frozen=True):
