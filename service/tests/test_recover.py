@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from abuse_service.events.content import Content
 from abuse_service.events.event import ENFORCEMENT_CHANGED, OWN_SOURCE, Event
 from abuse_service.features.projection import Projection
 from abuse_service.identities.states import Cut
@@ -98,6 +99,27 @@ def test_request_ahead_counts_once() -> None:
     again, recovered = directory.start_again()
     assert again.states.all() == directory.world.states.all()
     assert (again.record().spend.requests, recovered.events, recovered.position) == (2, 1, 3)
+
+
+class Stumbling(Projection):
+    """A projection that can't fold one type of event."""
+
+    def apply(self, position: int, event: Event, content: Content | None) -> None:
+        """Fold, or stumble."""
+        if event.type == "user.unblocked":
+            raise LookupError
+        super().apply(position, event, content)
+
+
+def test_start_survives_one_event() -> None:
+    """An event that can't be folded is left out and counted; the service starts with all the others."""
+    directory = Directory()
+    directory.world.send(BLOCKED, UNBLOCKED, BLOCKED | {"occurred_at": NOW_MS + 1})
+    again = World(directory.world.policy)
+    again.projection = Stumbling(again.states, again.policy.catalog)
+    recovered = recover(directory.world.log, directory.snapshots, again.projection)
+    assert (recovered.position, recovered.left_out) == (3, 1)
+    assert again.record().event_counts == {"user.blocked": 2}
 
 
 def test_new_feature_is_counted_from_the_start() -> None:

@@ -6,6 +6,7 @@ from abuse_service.events.log import EventLog
 from abuse_service.features.projection import Projection
 from abuse_service.replay.retell import enforcement_of, retell
 from abuse_service.replay.snapshot import STATE_FORMAT, Snapshot, Snapshots
+from abuse_service.telemetry import log
 
 
 class Recovered(msgspec.Struct, frozen=True):
@@ -14,6 +15,7 @@ class Recovered(msgspec.Struct, frozen=True):
     position: int
     events: int
     is_enforced: bool | None
+    left_out: int = 0
 
 
 def usable_snapshot(snapshots: Snapshots, features: frozenset[str]) -> Snapshot | None:
@@ -24,8 +26,11 @@ def usable_snapshot(snapshots: Snapshots, features: frozenset[str]) -> Snapshot 
     return snapshot
 
 
-def recover(log: EventLog, snapshots: Snapshots, projection: Projection) -> Recovered:
-    """Fold what the image does not hold yet. An image that no longer fits is discarded and all is folded again."""
+def recover(event_log: EventLog, snapshots: Snapshots, projection: Projection) -> Recovered:
+    """Fold what the image does not hold yet. An image that no longer fits is discarded and all is folded again.
+
+    An event that can't be folded is left out and logged by its position: it must not keep the service from starting.
+    """
     features = frozenset(feature.declaration.key for feature in projection.catalog.features.values())
     snapshot = usable_snapshot(snapshots, features)
     if snapshot is None:
@@ -33,14 +38,18 @@ def recover(log: EventLog, snapshots: Snapshots, projection: Projection) -> Reco
     ahead = frozenset(snapshot.ahead if snapshot else ())
     position = snapshot.position if snapshot else 0
     is_enforced = snapshot.is_enforced if snapshot else None
-    events = 0
-    for stored in log.read(position):
+    events = left_out = 0
+    for stored in event_log.read(position):
         position = stored.position
         event = stored.event
         if event.request_id in ahead:
             continue
-        retell(projection, position, event)
+        try:
+            retell(projection, position, event)
+        except Exception:
+            log.exception("an event can't be folded, it is left out", position=position)
+            left_out += 1
         said = enforcement_of(event)
         is_enforced = is_enforced if said is None else said
         events += 1
-    return Recovered(position, events, is_enforced)
+    return Recovered(position, events, is_enforced, left_out)
