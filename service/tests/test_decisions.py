@@ -264,6 +264,15 @@ def test_cluster_is_bounded() -> None:
     assert len(members(world)) == MOST_MEMBERS == 256
 
 
+def test_crowded_device_spares_nobody() -> None:
+    """An account beyond those that a device remembers is judged with them as the first ones are."""
+    world = World()
+    for number in range(300):
+        world.sign_in(f"u{number}", email=f"e{number}@example.com", stytch_hardware_fingerprint="device-1")
+    assert [world.classify(user).values["device.users"] for user in ("u0", "u299")] == [256, 256]
+    assert len(members(world, "u299")) == MOST_MEMBERS
+
+
 def test_blocked_counts_one_hop_away() -> None:
     """A blocked account weighs on those who share a device with it, not on theirs."""
     world = World()
