@@ -268,7 +268,8 @@ def test_crowded_device_spares_nobody() -> None:
     """An account beyond those that a device remembers is judged with them as the first ones are."""
     world = World()
     for number in range(300):
-        world.sign_in(f"u{number}", email=f"e{number}@example.com", stytch_hardware_fingerprint="device-1")
+        about = {"email": f"e{number}@example.com", "stytch_hardware_fingerprint": "device-1"}
+        world.sign_in(f"u{number}", at=NOW_MS - 1000 + number, **about)
     assert [world.classify(user).values["device.users"] for user in ("u0", "u299")] == [256, 256]
     assert len(members(world, "u299")) == MOST_MEMBERS
 
