@@ -300,7 +300,7 @@ def test_swarm_is_caught_as_one() -> None:
         world.report_cost(f"u{number}", request_id=number + 1, cost=600_000)
     values = {number: world.classify(f"u{number}").values["cluster.unpaid_microdollars"] for number in range(3)}
     assert values == {0: 1_200_000, 1: 1_200_000, 2: 600_000}
-    world.send(event("billing.credit_purchased", kilo_user_id="u1", microdollars_acquired=1))
+    world.send(event("billing.credit_purchased", kilo_user_id="u1", microdollars_acquired=1, is_free=False))
     assert world.classify("u0").values["cluster.unpaid_microdollars"] == 600_000
 
 
@@ -322,7 +322,7 @@ def test_decision_records_what_it_read() -> None:
     assert (decision.policy_version, decision.position) == (world.policy.version, 1)
     assert decision.values.keys() == world.policy.reads - world.policy.constants.keys()
     [outcome] = decision.rules
-    assert outcome.values == {"identity.is_blocked": True, "identity.is_trusted": False}
+    assert outcome.values == {"identity.is_blocked": True}
 
 
 def test_decision_is_read_back_equal() -> None:

@@ -36,7 +36,7 @@ from abuse_service.telemetry import Metrics, log
 
 _encode = msgspec.json.Encoder().encode
 _decision = msgspec.json.Decoder(Decision).decode
-_MOST_RECENT = 100_000
+_MOST_RECENT = 20_000
 _KNOWN_TYPES = frozenset(
     {"request.classified", "request.cost_reported", "auth.signup", "auth.signin", ACCOUNT_JUDGED, ENFORCEMENT_CHANGED}
 )

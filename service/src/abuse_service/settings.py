@@ -4,12 +4,15 @@ import ipaddress
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from abuse_service.errors import RefusedToStart
 
 Scope = Literal["write", "read", "admin", "import"]
+
+OWN_SOURCE = "service"
+"""The source of events that the service itself makes."""
 
 ALL_SCOPES: frozenset[Scope] = frozenset({"write", "read", "admin", "import"})
 
@@ -19,10 +22,20 @@ class Token(BaseModel, frozen=True):
 
     id: str = Field(min_length=1, description="Value of CF-Access-Client-Id.")
     secret: SecretStr = Field(description="Value of CF-Access-Client-Secret.")
-    source: str = Field(default="cloud", description="The sender's name: scopes event ids and marks its events.")
+    source: str = Field(
+        default="cloud", min_length=1, description="The sender's name: scopes event ids and marks its events."
+    )
     scopes: frozenset[Scope] = Field(
         default=frozenset({"write", "read"}), description="write: the four endpoints; read; admin; import: old times."
     )
+
+    @field_validator("source")
+    @classmethod
+    def refuse_own_source(cls, source: str) -> str:
+        """No sender may speak as the service itself."""
+        if source == OWN_SOURCE:
+            raise ValueError(f"{OWN_SOURCE} is the service's own source, choose another name")
+        return source
 
 
 class Settings(BaseSettings):
@@ -44,6 +57,11 @@ class Settings(BaseSettings):
     )
     keep_prompt_bytes: int = Field(default=4096, ge=0, description="Bytes of each prompt that are kept with its event.")
     hot_identities: int = Field(default=200_000, ge=100, description="Entities held in memory; the others on disk.")
+    live_states: int = Field(
+        default=20_000,
+        ge=100,
+        description="Of those, the states held ready for use.",
+    )
     snapshot_events: int = Field(default=100_000, ge=100, description="Events folded between two snapshots, at most.")
     snapshot_seconds: float = Field(default=60.0, gt=0, description="Seconds between two snapshots, at most.")
     classify_wait_for_disk: bool = Field(default=False, description="True: classify answers after its record's commit.")

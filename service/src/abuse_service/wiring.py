@@ -41,7 +41,9 @@ class Service:
         try:
             namer = EntityNamer(self.store.secret)
             self.namer = namer
-            self.projection = Projection(States(self.store, settings.hot_identities), policy.catalog)
+            self.projection = Projection(
+                States(self.store, settings.hot_identities, settings.live_states), policy.catalog
+            )
             self.recovered: Recovered = recover(self.store, self.store, self.projection)
         except BaseException:
             self.store.close()

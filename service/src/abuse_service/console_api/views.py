@@ -79,6 +79,7 @@ def record_view(record: Record) -> dict[str, Any]:
         "credits": {
             "purchases": record.credits.purchases,
             "paid_microdollars": record.credits.paid_microdollars,
+            "said_paid_microdollars": record.credits.said_paid_microdollars,
             "grants": record.credits.grants,
             "free_microdollars": record.credits.free_microdollars,
             "reported_total_microdollars": newest(record.credits.reported_total, "microdollars"),

@@ -41,9 +41,9 @@ def _neighbours(
     projection: Projection, state: IdentityState, known: dict[EntityKey, IdentityState]
 ) -> dict[EntityKey, IdentityState]:
     reached: dict[EntityKey, IdentityState] = {}
-    for key in state.strong:
+    for key in state.shared:
         entity = projection.entity(key)
-        if entity is None or len(entity.members) < 2:
+        if entity is None:
             continue
         for member in entity.members:
             if len(known) + len(reached) >= MOST_MEMBERS:
@@ -56,5 +56,6 @@ def _neighbours(
 
 
 def _most_users(projection: Projection, state: IdentityState, letter: bytes) -> int:
-    entities = (projection.entity(key) for key in state.strong if key[:1] == letter)
-    return max((len(entity.members) for entity in entities if entity is not None), default=0)
+    shared = [projection.entity(key) for key in state.shared if key[:1] == letter]
+    alone = 1 if any(key[:1] == letter for key in state.strong) else 0
+    return max((len(entity.members) for entity in shared if entity is not None), default=alone)

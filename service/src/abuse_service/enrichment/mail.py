@@ -23,7 +23,7 @@ class Mail(msgspec.Struct, frozen=True):
     digits: int
 
 
-@functools.lru_cache(maxsize=50_000)
+@functools.lru_cache(maxsize=5_000)
 def read_mail(address: str) -> Mail | None:
     """The address taken apart, or ``None`` when it is none."""
     local, at, domain = address.strip().lower().rpartition("@")
@@ -43,6 +43,6 @@ def read_mail(address: str) -> Mail | None:
     )
 
 
-@functools.lru_cache(maxsize=50_000)
+@functools.lru_cache(maxsize=5_000)
 def _registrable(domain: str) -> str:
     return _extract(domain).top_domain_under_public_suffix or domain

@@ -35,7 +35,7 @@ def read_address(raw: str, trusted_proxies: int = 0) -> Address | None:
     return _parse(hops[max(0, len(hops) - 1 - trusted_proxies)])
 
 
-@functools.lru_cache(maxsize=50_000)
+@functools.lru_cache(maxsize=5_000)
 def _parse(text: str) -> Address | None:
     if text.startswith("["):
         bare = text[1:].split("]")[0]

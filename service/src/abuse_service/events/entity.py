@@ -31,7 +31,7 @@ STRONG_KINDS = frozenset(
 
 KIND_NAMES = {kind.value: kind.name.lower() for kind in EntityKind}
 
-_MAX_CACHED = 200_000
+_MAX_CACHED = 20_000
 
 
 class EntityNamer:

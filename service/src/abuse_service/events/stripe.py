@@ -1,6 +1,6 @@
 """What a Stripe event says, in either layout: the whole event (``data.object``), or a flat slice of it."""
 
-from typing import Any
+from typing import Any, TypeGuard
 
 import msgspec
 
@@ -120,10 +120,9 @@ def read_slice(flat: StripeSlice) -> StripeContent:
     previous = whole.get("previous_attributes") or flat.previous_attributes
     if isinstance(previous, dict):
         customer = customer or _note(joins, "customer", previous.get("customer"))
-    webhook_id = flat.id if isinstance(flat.id, str) and flat.id.startswith("evt_") else None
     return StripeContent(
         subject,
-        webhook_id if webhook_id is not None and len(webhook_id) <= _LONGEST_ID else None,
+        flat.id if is_webhook_id(flat.id) else None,
         tuple(dict.fromkeys(joins)),
         customer,
         charge,
@@ -134,6 +133,11 @@ def read_slice(flat: StripeSlice) -> StripeContent:
         _amount(subject),
         subject.currency[:8] if isinstance(subject.currency, str) else None,
     )
+
+
+def is_webhook_id(value: Any) -> TypeGuard[str]:
+    """Whether this is the id of a webhook event, ``evt_…``."""
+    return isinstance(value, str) and value.startswith("evt_") and len(value) <= _LONGEST_ID
 
 
 def _note(joins: list[str], kind: str, value: Any) -> str | None:

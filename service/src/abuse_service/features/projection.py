@@ -3,7 +3,7 @@
 from collections import deque
 
 from abuse_service.events.content import Content, content_of
-from abuse_service.events.entity import EntityKey, EntityKind
+from abuse_service.events.entity import STRONG_KINDS, EntityKey, EntityKind
 from abuse_service.events.event import ACCOUNT_JUDGED, Event, Facts
 from abuse_service.features.catalog import Catalog, Occurrence
 from abuse_service.identities.fold import fold
@@ -16,6 +16,7 @@ from abuse_service.identities.state import (
     JoinState,
     join_key,
     link,
+    share,
 )
 from abuse_service.identities.states import States
 
@@ -129,16 +130,31 @@ class Projection:
         plan = self.catalog.plan(event.type)
         if not plan:
             for key in entities:
-                link(state, owner, key, self._entity(key), at_ms)
+                self._link(state, owner, key, self._entity(key), at_ms)
             return
         occurrence = Occurrence(event, content, int.from_bytes(owner[1:8], "big"), self.catalog.names)
         for feature in plan.get(_USER_LETTER, ()):
             feature.update(state.features, occurrence)
         for key in entities:
             entity = self._entity(key)
-            link(state, owner, key, entity, at_ms)
+            self._link(state, owner, key, entity, at_ms)
             for feature in plan.get(key[:1], ()):
                 feature.update(entity.features, occurrence)
+
+    def _link(self, state: IdentityState, owner: EntityKey, key: EntityKey, entity: EntityState, at_ms: int) -> None:
+        link(state, owner, key, entity, at_ms)
+        members = entity.members
+        if key[:1] not in STRONG_KINDS or key in state.shared or key not in state.strong:
+            return
+        if len(members) < 2 and owner in members:
+            return
+        share(state, key)
+        if len(members) == 2:
+            # Now the first one is not alone either; whoever comes later finds it shared.
+            for member in members:
+                neighbour = self.states.edit(member)
+                if isinstance(neighbour, IdentityState) and key in neighbour.strong:
+                    share(neighbour, key)
 
     def _entity(self, key: EntityKey) -> EntityState:
         state = self.states.edit(key)

@@ -6,6 +6,9 @@ from datetime import UTC, datetime
 from abuse_service.identities.merge import newest
 from abuse_service.identities.record import Record
 
+BOUGHT_MICRODOLLARS = 10_000_000
+"""Above what a product gives away at sign-up; gateways that sell credits draw the same line at 10 USD ever bought."""
+
 _ACTIVE = frozenset({"active", "trialing", "past_due"})
 _FREE_TIERS = frozenset({"", "free", "none"})
 _FREE_PLANS = frozenset({"", "free", "trial"})
@@ -28,8 +31,15 @@ def was_unblocked(record: Record) -> bool:
 
 
 def is_paying(record: Record) -> bool:
-    """Bought credits, holds an active pass, or is a member on an organization's paid plan that is not in trial."""
-    if record.credits.paid_microdollars > 0 or has_pass(record):
+    """Paid for something, holds an active pass, or is a member on an organization's paid plan that is not in trial.
+
+    A payment is one that Stripe or the cloud calls so. Credits of which nobody says whether they were paid for may be a
+    grant: they count from `BOUGHT_MICRODOLLARS` on.
+    """
+    credits = record.credits
+    if credits.said_paid_microdollars > 0 or record.stripe.payments > 0 or has_pass(record):
+        return True
+    if credits.paid_microdollars >= BOUGHT_MICRODOLLARS:
         return True
     return any(state["is_member"] and _is_paid_plan(state) for state in memberships(record).values())
 

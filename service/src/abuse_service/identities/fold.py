@@ -128,6 +128,8 @@ def _fold_credits(record: Record, event: Event, content: BillingCreditPurchasedD
     else:
         credits.purchases += 1
         credits.paid_microdollars = add_bounded(credits.paid_microdollars, content.microdollars_acquired)
+        if content.is_free is False:
+            credits.said_paid_microdollars = add_bounded(credits.said_paid_microdollars, content.microdollars_acquired)
         earlier = credits.first_paid_at_ms
         credits.first_paid_at_ms = event.occurred_at_ms if earlier is None else min(earlier, event.occurred_at_ms)
     if content.total_microdollars_acquired is not None:

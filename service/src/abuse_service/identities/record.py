@@ -31,7 +31,10 @@ class Membership(msgspec.Struct, array_like=True):
 
 
 class Credits(msgspec.Struct, array_like=True):
-    """Credits acquired, microdollars; paid and free apart."""
+    """Credits acquired, microdollars; grants apart from what is not called free.
+
+    Today's cloud does not say which is which, so what was *said* to be paid is counted by itself.
+    """
 
     purchases: int = 0
     paid_microdollars: int = 0
@@ -39,6 +42,7 @@ class Credits(msgspec.Struct, array_like=True):
     free_microdollars: int = 0
     first_paid_at_ms: int | None = None
     reported_total: list[Layer] = []
+    said_paid_microdollars: int = 0
 
 
 class Stripe(msgspec.Struct, array_like=True):

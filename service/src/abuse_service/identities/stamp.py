@@ -38,4 +38,4 @@ _RANKS = {
 
 def stamp_of(event: Event) -> Stamp:
     """The event's place among all that say the same thing."""
-    return event.occurred_at_ms, _RANKS.get(event.type, -1), event.tie_breaker
+    return event.occurred_at_ms, _RANKS.get(event.type, -1), event.tie_breaker[:8]

@@ -1,5 +1,6 @@
 """What is kept of one entity: of an identity its record, of any entity its links and its features."""
 
+import bisect
 import functools
 import hashlib
 from typing import Any
@@ -31,7 +32,11 @@ class Decided(msgspec.Struct, array_like=True, frozen=True):
 
 
 class IdentityState(msgspec.Struct, array_like=True):
-    """All that is kept of one identity."""
+    """All that is kept of one identity.
+
+    ``shared`` are those of the strong links that lead to another identity as well: most identities have none, and a
+    decision then need not look at any.
+    """
 
     key: str
     first_seen_ms: int
@@ -45,6 +50,7 @@ class IdentityState(msgspec.Struct, array_like=True):
     is_hosting: bool = False
     is_disposable_email: bool = False
     mailbox_digits: int = 0
+    shared: list[EntityKey] = []
 
 
 class EntityState(msgspec.Struct, array_like=True):
@@ -66,7 +72,7 @@ State = IdentityState | EntityState | JoinState
 JOIN_LETTER = b"J"
 
 
-@functools.lru_cache(maxsize=100_000)
+@functools.lru_cache(maxsize=10_000)
 def join_key(join: str) -> bytes:
     """The state key of a Stripe id such as ``charge:ch_1``. Stripe's ids are no personal data: no secret is needed."""
     return JOIN_LETTER + hashlib.blake2b(join.encode(), digest_size=16).digest()
@@ -111,3 +117,9 @@ def link(
         see(identity.strong, entity_key, at_ms, MOST_STRONG)
     else:
         see(identity.weak, entity_key, at_ms, MOST_WEAK)
+
+
+def share(identity: IdentityState, entity_key: EntityKey) -> None:
+    """Note that a strong link leads to another identity as well."""
+    if entity_key not in identity.shared:
+        bisect.insort(identity.shared, entity_key)

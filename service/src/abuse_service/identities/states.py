@@ -11,18 +11,13 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from abuse_service.events.entity import EntityKind
-from abuse_service.identities.state import JOIN_LETTER, EntityState, IdentityState, JoinState, State
+from abuse_service.identities.packing import pack, squeeze, unpack
+from abuse_service.identities.state import State
 
 S = TypeVar("S", bound=State)
 
-_pack = msgspec.msgpack.Encoder().encode
-_identity = msgspec.msgpack.Decoder(IdentityState).decode
-_entity = msgspec.msgpack.Decoder(EntityState).decode
-_join = msgspec.msgpack.Decoder(JoinState).decode
+_SMALL_BYTES = 128
 _USER_LETTER = EntityKind.USER.value
-
-MOST_LIVE = 8_192
-"""States that stay live after they were packed; more of them go back to bytes, which take a fifth of the memory."""
 
 
 class ColdStates(Protocol):
@@ -45,9 +40,11 @@ class Cut(msgspec.Struct):
 class States:
     """All states, by key."""
 
-    def __init__(self, cold: ColdStates, most_hot: int) -> None:
+    def __init__(self, cold: ColdStates, most_hot: int, most_live: int = 20_000) -> None:
+        """Hold ``most_hot`` states in memory, and of those that rest ``most_live`` ready for use, the rest as bytes."""
         self._cold = cold
         self._most_hot = most_hot
+        self._most_live = min(most_live, most_hot)
         self._hot: dict[bytes, bytes | State] = {}
         # States that are live and unchanged, with their bytes: those of this cut and those of the one before.
         self._thawed: dict[bytes, bytes] = {}
@@ -66,6 +63,11 @@ class States:
         return len(self._dirty)
 
     @property
+    def wants_cut(self) -> bool:
+        """Whether as many states changed as may be live: they take ten times the memory of their bytes."""
+        return len(self._dirty) >= self._most_live
+
+    @property
     def cutting(self) -> bool:
         """Whether a cut is in the making."""
         return self._cut is not None
@@ -80,7 +82,7 @@ class States:
             state = self._hot[key] = packed
         if isinstance(state, bytes):
             self._thawed[key] = state
-            state = self._hot[key] = _unpack(key, state)
+            state = self._hot[key] = unpack(key, state)
         return state
 
     def edit(self, key: bytes) -> State | None:
@@ -90,7 +92,7 @@ class States:
         cut = self._cut
         if cut is not None and key in cut.todo:
             cut.todo.discard(key)
-            cut.packed[key] = _pack(self._hot[key])
+            cut.packed[key] = pack(self._hot[key])
         state = self._hot.get(key)
         if state is None or isinstance(state, bytes):
             state = self.find(key)
@@ -122,13 +124,14 @@ class States:
         for _ in range(min(most, len(cut.todo))):
             key = cut.todo.pop()
             state = self._hot.pop(key)
-            packed = cut.packed[key] = _pack(state)
+            packed = pack(state)
             # Back at the young end of the order in which states are forgotten.
-            if len(self._thawed) < MOST_LIVE:
+            if len(self._thawed) < self._most_live:
                 self._thawed[key] = packed
                 self._hot[key] = state
             else:
-                self._hot[key] = packed
+                packed = self._hot[key] = squeeze(packed)
+            cut.packed[key] = packed
         return None if cut.todo else cut
 
     def finish_cut(self) -> None:
@@ -137,8 +140,11 @@ class States:
         if cut is None:
             return
         for key, packed in self._cooling.items():
-            self._hot[key] = packed
+            self._rest(key, packed)
         self._cooling = {}
+        for key, packed in cut.packed.items():
+            if isinstance(self._hot.get(key), bytes):
+                self._rest(key, packed)
         self.trim()
 
     def trim(self) -> None:
@@ -151,6 +157,17 @@ class States:
             del self._hot[key]
             self._thawed.pop(key, None)
 
+    def _rest(self, key: bytes, packed: bytes) -> None:
+        """Hold a state that is on disk as bytes; not at all where the frame would outweigh them.
+
+        An entity of one member, a Stripe id: none is looked at before its next event, and then read from disk in
+        microseconds.
+        """
+        if len(packed) <= _SMALL_BYTES and key[:1] != _USER_LETTER:
+            self._hot.pop(key, None)
+        else:
+            self._hot[key] = squeeze(packed)
+
     def abandon_cut(self) -> None:
         """The cut did not get to disk: its states count as changed again."""
         cut, self._cut = self._cut, None
@@ -160,14 +177,7 @@ class States:
         for key in cut.packed:
             state = self._hot[key]
             if isinstance(state, bytes):
-                self._hot[key] = _unpack(key, state)
+                self._hot[key] = unpack(key, state)
             self._thawed.pop(key, None)
         self._thawed |= self._cooling
         self._cooling = {}
-
-
-def _unpack(key: bytes, packed: bytes) -> State:
-    letter = key[:1]
-    if letter == _USER_LETTER:
-        return _identity(packed)
-    return _join(packed) if letter == JOIN_LETTER else _entity(packed)

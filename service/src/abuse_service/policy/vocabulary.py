@@ -8,7 +8,10 @@ FACTS: dict[str, tuple[Kind, str]] = {
     "identity.is_deleted": (Kind.BOOL, "the account was deleted"),
     "identity.was_unblocked": (Kind.BOOL, "the cloud lifted a block, and none is in force: an exception for links"),
     "identity.is_trusted": (Kind.BOOL, "in the list trusted_identities, or a declared bot or admin"),
-    "identity.is_paying": (Kind.BOOL, "bought credits, has an active pass, or sits on an organization's paid plan"),
+    "identity.is_paying": (
+        Kind.BOOL,
+        "paid by Stripe, has 10 USD of credits, an active pass or a paid plan",
+    ),
     "identity.has_sso": (Kind.BOOL, "member of an organization that signs in by SSO"),
     "identity.age_days": (Kind.DOUBLE, "since the account was created, or first seen"),
     "identity.auth_providers": (Kind.INT, "distinct sign-in providers"),

@@ -51,7 +51,8 @@ class SnapshotKeeper:
             self._metrics.position.set(self._event_log.last_position)
             self._metrics.hot_states.set(states.hot)
             is_due = time.monotonic() - self._taken_at >= self._settings.snapshot_seconds
-            if states.dirty and (is_due or self._folded >= self._settings.snapshot_events):
+            is_full = self._folded >= self._settings.snapshot_events or states.wants_cut
+            if states.dirty and (is_due or is_full):
                 await self.take()
 
     async def take(self) -> None:

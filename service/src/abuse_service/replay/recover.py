@@ -2,6 +2,7 @@
 
 import msgspec
 
+from abuse_service.errors import StorageUnavailable
 from abuse_service.events.log import EventLog
 from abuse_service.features.projection import Projection
 from abuse_service.replay.retell import enforcement_of, retell
@@ -35,7 +36,7 @@ def recover(event_log: EventLog, snapshots: Snapshots, projection: Projection) -
     snapshot = usable_snapshot(snapshots, features)
     if snapshot is None:
         snapshots.discard_snapshot()
-    ahead = frozenset(snapshot.ahead if snapshot else ())
+    ahead = set(snapshot.ahead if snapshot else ())
     position = snapshot.position if snapshot else 0
     is_enforced = snapshot.is_enforced if snapshot else None
     events = left_out = 0
@@ -43,6 +44,7 @@ def recover(event_log: EventLog, snapshots: Snapshots, projection: Projection) -
         position = stored.position
         event = stored.event
         if event.request_id in ahead:
+            ahead.discard(event.request_id or 0)
             continue
         try:
             retell(projection, position, event)
@@ -52,4 +54,23 @@ def recover(event_log: EventLog, snapshots: Snapshots, projection: Projection) -
         said = enforcement_of(event)
         is_enforced = is_enforced if said is None else said
         events += 1
+        if projection.states.wants_cut:
+            image = Snapshot(position, tuple(ahead), features, is_enforced=is_enforced is not False)
+            _take_image(snapshots, projection, image)
     return Recovered(position, events, is_enforced, left_out)
+
+
+def _take_image(snapshots: Snapshots, projection: Projection, image: Snapshot) -> None:
+    """Bring what was folded so far to disk, so that a long way is gone in steps and memory stays within its bound."""
+    states = projection.states
+    states.begin_cut(image.position, image.ahead)
+    cut = None
+    while cut is None:
+        cut = states.pack_some(1_000)
+    try:
+        snapshots.write_snapshot_now(cut, image)
+    except StorageUnavailable:
+        states.abandon_cut()
+        log.warning("no snapshot on the way: the data directory takes no more writes")
+    else:
+        states.finish_cut()

@@ -5,10 +5,8 @@ from typing import Protocol
 
 import msgspec
 
+from abuse_service.identities.packing import STATE_FORMAT
 from abuse_service.identities.states import Cut
-
-STATE_FORMAT = 2
-"""Changes whenever the kept states change their shape; an image of another format is rebuilt from the log."""
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -35,6 +33,13 @@ class Snapshots(Protocol):
         """Replace the image on disk. Raises `StorageUnavailable`; then the old image stays."""
         ...
 
+    def write_snapshot_now(self, cut: Cut, snapshot: Snapshot) -> None:
+        """The same at once, before the service takes writes. Raises `StorageUnavailable`."""
+        ...
+
     def discard_snapshot(self) -> None:
         """Forget the image."""
         ...
+
+
+__all__ = ["STATE_FORMAT", "Snapshot", "Snapshots"]

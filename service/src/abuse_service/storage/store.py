@@ -197,6 +197,17 @@ class SqliteStore:
         self._recent_requests = _behind(self._recent_requests, generation.last_position)
         self._recent_keys = _behind(self._recent_keys, generation.last_position)
 
+    def write_snapshot_now(self, cut: Cut, snapshot: Snapshot) -> None:
+        """Replace the image on disk at once; only before `start`. Raises `StorageUnavailable`."""
+        try:
+            self._reader.execute("BEGIN IMMEDIATE")
+            write_cut(self._reader, cut, msgspec.msgpack.encode(snapshot))
+            self._reader.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._reader.in_transaction:
+                self._reader.execute("ROLLBACK")
+            raise StorageUnavailable(f"the data directory takes no more writes ({error})") from None
+
     def discard_snapshot(self) -> None:
         """Forget the image; only before `start`."""
         self._reader.execute("BEGIN IMMEDIATE")

@@ -85,7 +85,10 @@ class Writer:
             appends = held + [entry for entry in entries if isinstance(entry, Waiting)]
             held = self._commit(appends) if appends else []
             for task in entries:
-                if isinstance(task, Task):
+                if isinstance(task, Task) and held:
+                    # An image must not come to disk before the records that it holds.
+                    task.error = StorageUnavailable()
+                elif isinstance(task, Task):
                     self._run_task(task)
             told: list[Waiting | Task] = [append for append in appends if append.result is not None]
             self._done(told + [entry for entry in entries if isinstance(entry, Task)])
