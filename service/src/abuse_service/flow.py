@@ -215,7 +215,7 @@ class Flow:
             if position:
                 counts[event.type] = counts.get(event.type, 0) + 1
         for name, count in counts.items():
-            self.metrics.events.labels(type=_label(name)).inc(count)
+            self.metrics.count_event(_label(name)).inc(count)
 
     def _decide(self, question: Question) -> Decision | None:
         """Fold the request and decide on it; ``None`` when its record could not be kept or no id can be had."""
@@ -236,8 +236,8 @@ class Flow:
         self._remember(self._requests, request_id, decision.identity_key)
         if question.event_key:
             self._remember(self._asked, question.event_key, decision)
-        self.metrics.events.labels(type=event.type).inc()
-        self.metrics.decisions.labels(verdict=decision.verdict).inc()
+        self.metrics.count_event(event.type).inc()
+        self.metrics.count_decision(decision.verdict).inc()
         return decision
 
     def _judge_account(self, reading: AuthReading, *, is_new: bool) -> Decision:
@@ -262,7 +262,7 @@ class Flow:
             )
             self.event_log.record(judged)
             self.projection.note_decision(event.identity_entity or b"", line_of(decision))
-            self.metrics.decisions.labels(verdict=decision.verdict).inc()
+            self.metrics.count_decision(decision.verdict).inc()
         return decision
 
     def _judge(

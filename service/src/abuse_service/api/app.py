@@ -75,7 +75,7 @@ class Application:
         except Exception:
             log.exception("a request failed", route=path if path in _POSTS else "other")
             answer = error_answer(ServiceError("the service failed; its log tells more"))
-        self._flow.metrics.requests.labels(route=_label(path), status=answer.status).inc()
+        self._flow.metrics.count_request(_label(path), answer.status).inc()
         await send_answer(send, answer)
 
     async def _answer(self, path: str, scope: Scope, receive: Receive) -> Answer:

@@ -4,6 +4,7 @@ Each class below updates a place in a dict of feature states and reads it as of 
 state for any order of updates.
 """
 
+import bisect
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -158,7 +159,9 @@ class Distinct:
         if self._window_ms is None:
             return len(seen)
         since = at_ms - self._window_ms
-        return sum(1 for last_ms in seen.values() if since < last_ms)
+        if seen[next(iter(seen))] > since:
+            return len(seen)
+        return len(seen) - bisect.bisect_right(list(seen.values()), since)
 
 
 class Edge:
