@@ -52,9 +52,9 @@ class Metrics:
         self.enforcing = Gauge("abuse_enforcing", "1 while verdicts are enforced.", registry=one)
 
         # Looking a label up costs more than counting: the hot paths look it up once.
-        self.count_request = functools.cache(lambda route, status: self.requests.labels(route, status))
-        self.count_event = functools.cache(lambda name: self.events.labels(name))
-        self.count_decision = functools.cache(lambda verdict: self.decisions.labels(verdict))
+        self.count_request = functools.cache(self.requests.labels)
+        self.count_event = functools.cache(self.events.labels)
+        self.count_decision = functools.cache(self.decisions.labels)
 
     def text(self) -> bytes:
         """All metrics in Prometheus' text format."""
