@@ -92,12 +92,12 @@ def test_unknown_names_are_one_line(told):
     """What is not known is one line and status 1."""
     assert "no identity has this key" in run_verb("identity", "nobody", "--data", told.data, expect=1)
     assert "no decision has this request id" in run_verb("explain", "999999", "--data", told.data, expect=1)
-    assert "no data directory" in run_verb("identity", "x", "--data", told.data / "nowhere", expect=1)
+    assert "holds no data of one" in run_verb("identity", "x", "--data", told.data / "nowhere", expect=1)
 
 
 def test_config_show_hides_secrets():
     """`config show` prints each setting, its value and where it came from; secrets hidden."""
-    tokens = '[{"id":"cloud.access","secret":"s3cret"}]'
+    tokens = '[{"id":"cloud.access","secret":"s3cret-long"}]'
     rows = json.loads(run_verb("config", "show", "--json", ABUSE_TOKENS=tokens, ABUSE_PORT="9000"))
     by_name = {row["setting"]: row for row in rows}
     assert (by_name["ABUSE_PORT"]["value"], by_name["ABUSE_PORT"]["from"]) == (9000, "environment")

@@ -21,22 +21,26 @@ def declared(**said: object) -> Declaration:
 @pytest.mark.parametrize(
     ("said", "message", "place"),
     [
-        ("{entity: user, events: [a], aggregate: sum}", "sum needs a value", "value"),
-        ("{entity: user, events: [a], aggregate: count, value: event.cost}", "count takes no value", "value"),
-        ("{entity: user, events: [a], aggregate: ratio}", "ratio needs matching", "matching"),
+        ("{entity: user, events: [user.deleted], aggregate: sum}", "sum needs a value", "value"),
         (
-            "{entity: user, events: [a], aggregate: count, matching: 'true'}",
+            "{entity: user, events: [request.cost_reported], aggregate: count, value: event.cost}",
+            "count takes no value",
+            "value",
+        ),
+        ("{entity: user, events: [user.deleted], aggregate: ratio}", "ratio needs matching", "matching"),
+        (
+            "{entity: user, events: [user.deleted], aggregate: count, matching: 'true'}",
             "count takes no matching",
             "matching",
         ),
         ("{entity: user, events: [], aggregate: count}", "expected at least one event type", "events"),
         (
-            "{entity: user, events: [a], aggregate: count, window: 59s}",
+            "{entity: user, events: [user.deleted], aggregate: count, window: 59s}",
             "expected life or a window from 1m to 90d, found '59s'",
             "window",
         ),
         (
-            "{entity: user, events: [a], aggregate: count, window: 91d}",
+            "{entity: user, events: [user.deleted], aggregate: count, window: 91d}",
             "expected life or a window from 1m to 90d, found '91d'",
             "window",
         ),
@@ -55,7 +59,7 @@ def test_expression_is_checked(place: str) -> None:
     said = {"where": "count, where: '(nonsense'", "matching": "ratio, matching: '(nonsense'"}
     said["value"] = "sum, value: '(nonsense'"
     with pytest.raises(PolicyError) as refused:
-        policy_of(features=f"odd: {{entity: user, events: [a], aggregate: {said[place]}}}")
+        policy_of(features=f"odd: {{entity: user, events: [user.deleted], aggregate: {said[place]}}}")
     assert refused.value.path == f"features.odd.{place}"
     assert "nonsense" in refused.value.message
 
@@ -189,3 +193,30 @@ def test_stripe_amounts_can_be_summed() -> None:
     world.send(event("stripe.payment_intent.succeeded", kilo_user_id="u1", amount=500))
     world.send(event("stripe.payment_intent.succeeded", kilo_user_id="u1", data={"object": {"amount_received": 700}}))
     assert world.feature("paid") == 1200
+
+
+@pytest.mark.parametrize(
+    ("said", "message", "place"),
+    [
+        (
+            "{entity: user, events: [stripe.charge.faild], aggregate: count}",
+            "stripe.charge.faild is no known type of event; if your cloud sends it, name it in event_types",
+            "events",
+        ),
+        (
+            "{entity: user, events: [request.cost_reported], aggregate: sum, value: event.cots}",
+            "none of its events has a field cots",
+            "value",
+        ),
+        (
+            "{entity: user, events: [request.classified], aggregate: ratio, matching: has(event.tools)}",
+            "none of its events has a field tools",
+            "matching",
+        ),
+    ],
+)
+def test_typos_are_refused(said: str, message: str, place: str) -> None:
+    """A feature over an event that never comes, or over a field that it does not have, would count nothing."""
+    with pytest.raises(PolicyError) as refused:
+        policy_of(features=f"odd: {said}")
+    assert (refused.value.message, refused.value.path) == (message, f"features.odd.{place}")

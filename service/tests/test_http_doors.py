@@ -84,7 +84,14 @@ def test_open_doors_refuse_to_start(tmp_path, host):
 def test_secrets_stay_out_of_errors(tmp_path):
     """A broken list of tokens is refused without a word of it."""
     command = [sys.executable, "-m", "abuse_service", "serve", "--port", "0", "--data", str(tmp_path)]
-    for broken in ('[{"id":"a","secret":"s3cret-x","scopes":["fly"]}]', '[{"secret":"s3cret-x"', '"s3cret-x"'):
+    for broken in (
+        '[{"id":"a","secret":""}]',
+        '[{"id":"a","secret":"s3cret"}]',
+        '[{"id":"a","secret":"s3cret-xyz","source":"service"}]',
+        '[{"id":"a","secret":"s3cret-x","scopes":["fly"]}]',
+        '[{"secret":"s3cret-x"',
+        '"s3cret-x"',
+    ):
         ended = subprocess.run(
             command, check=False, capture_output=True, text=True, timeout=30, env={"ABUSE_TOKENS": broken, "PATH": ""}
         )

@@ -78,6 +78,8 @@ def test_one_bad_event_fails_alone(service):
     again = service.post(f"/api/console/rejected/{mine[0]['rejected_id']}/retry", mended)
     assert again.json()["accepted"] == 1
     assert service.identity("user:alone")["record"]["profile"]["email"] == "new@example.com"
+    twice = service.post(f"/api/console/rejected/{mine[0]['rejected_id']}/retry", mended)
+    assert (twice.status_code, twice.json()["error"]["path"]) == (400, "rejected_id")
     left = service.client.get("/api/console/rejected").json()["rejected"]
     assert mine[0]["rejected_id"] not in [row["rejected_id"] for row in left]
 

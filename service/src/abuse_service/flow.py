@@ -15,11 +15,12 @@ from abuse_client.contract import (
     CostUpdate,
     EventsAnswer,
     RejectedEvent,
+    parse_object,
 )
 from abuse_service.decisions.answer import auth_answer, classification, failed_classification
 from abuse_service.decisions.decision import Decision
 from abuse_service.decisions.judge import Judge
-from abuse_service.errors import StorageUnavailable
+from abuse_service.errors import BadRequest, StorageUnavailable
 from abuse_service.events.content import Content
 from abuse_service.events.event import ACCOUNT_JUDGED, ENFORCEMENT_CHANGED, OWN_SOURCE, Event, Facts
 from abuse_service.events.log import Appended, EventLog, Quarantine, Rejected
@@ -85,6 +86,7 @@ class Flow:
         self._requests: dict[int, str] = {}
         self._asked: dict[bytes, Decision] = {}
         self._unknown_types: set[str] = set()
+        self._retrying: set[int] = set()
 
     @property
     def is_enforced(self) -> bool:
@@ -142,13 +144,24 @@ class Flow:
     async def retry_rejected(self, rejected_id: int, mended: bytes | None) -> EventsAnswer:
         """Drive a rejected event through intake again, mended or as it was, at its first receipt."""
         rejected = self.quarantine.find_rejected(rejected_id)
+        if rejected.state != "waiting" or rejected_id in self._retrying:
+            raise BadRequest("this event was driven again already, and counts once", path="rejected_id")
+        if mended is not None:
+            parse_object(mended)
+        self._retrying.add(rejected_id)
+        try:
+            return await self._retry(rejected, mended)
+        finally:
+            self._retrying.discard(rejected_id)
+
+    async def _retry(self, rejected: Rejected, mended: bytes | None) -> EventsAnswer:
         body = b'{"events":[' + (mended or rejected.body) + b"]}"
         batch = self._batches.read(body, Receipt(rejected.received_at_ms, rejected.source))
         if batch.rejected:
             first = batch.rejected[0]
             return EventsAnswer(accepted=0, duplicates=0, unknown_types=[], rejected=[_told(first)], conflicts=0)
         answer = await self._take_batch(batch)
-        await self.quarantine.close_rejected(rejected_id, "retried")
+        await self.quarantine.close_rejected(rejected.rejected_id, "retried")
         return answer
 
     async def switch_enforcement(self, is_enforced: bool, reason: str, actor: str) -> None:

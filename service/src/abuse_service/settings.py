@@ -21,7 +21,7 @@ class Token(BaseModel, frozen=True):
     """A service token: what the two Cloudflare Access headers must say, and what its holder may do."""
 
     id: str = Field(min_length=1, description="Value of CF-Access-Client-Id.")
-    secret: SecretStr = Field(description="Value of CF-Access-Client-Secret.")
+    secret: SecretStr = Field(min_length=8, description="Value of CF-Access-Client-Secret.")
     source: str = Field(
         default="cloud", min_length=1, description="The sender's name: scopes event ids and marks its events."
     )
@@ -48,7 +48,7 @@ class Settings(BaseSettings):
     data: Path = Field(default=Path("abuse-data"), description="Directory that holds everything the service keeps.")
     tokens: tuple[Token, ...] = Field(default=(), description="Service tokens, as a JSON list.")
     policy: Path | None = Field(default=None, description="Policy file; without it the one that ships.")
-    enforce: bool = Field(default=True, description="False turns all enforcement off: every verdict is ALLOW.")
+    enforce: bool = Field(default=True, description="False turns all enforcement off, whatever the switch says.")
     trusted_proxies: int = Field(
         default=0, ge=0, le=16, description="Own proxies that append to x-forwarded-for; the client stands before them."
     )

@@ -12,7 +12,8 @@ log = structlog.get_logger("abuse_service")
 
 def configure_logging(log_format: str, level: int = logging.INFO) -> None:
     """Write log lines to standard error, as text for people or JSON for programs."""
-    renderer = structlog.processors.JSONRenderer() if log_format == "json" else structlog.dev.ConsoleRenderer()
+    colors = sys.stderr.isatty()
+    renderer = structlog.processors.JSONRenderer() if log_format == "json" else structlog.dev.ConsoleRenderer(colors)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

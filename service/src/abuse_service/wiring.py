@@ -18,11 +18,11 @@ from abuse_service.policy.policy import load_policy
 from abuse_service.replay.keeper import SnapshotKeeper
 from abuse_service.replay.recover import Recovered, recover
 from abuse_service.settings import Settings
-from abuse_service.storage.directory import read_owner
+from abuse_service.storage.directory import holds_database, read_owner
 from abuse_service.storage.store import SqliteStore
 from abuse_service.telemetry import Metrics, log
 
-__all__ = ["Service", "read_owner"]
+__all__ = ["Service", "holds_database", "read_owner"]
 
 
 class Service:
@@ -87,6 +87,8 @@ class Service:
             policy=self.flow.judge.policy.version,
             enforcing=self.flow.is_enforced,
         )
+        if not self.flow.is_enforced:
+            log.warning("enforcement is off: every verdict is ALLOW; abuse-service enforcement on turns it on")
 
     async def stop(self) -> None:
         """Write what waits, leave an image for a quick start, and give the directory back."""

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from abuse_service.console_api.routes import answer_console
 from abuse_service.errors import ServiceError
 from abuse_service.settings import ALL_SCOPES, Settings
 from abuse_service.telemetry import configure_logging
-from abuse_service.wiring import Service, read_owner
+from abuse_service.wiring import Service, holds_database, read_owner
 
 _SECONDS = 10.0
 _OPERATOR = Sender("operator", frozenset(ALL_SCOPES))
@@ -29,6 +30,11 @@ class Desk:
     def __init__(self, settings: Settings, url: str | None) -> None:
         self._settings = settings
         self._url = url or _owner_url(settings.data)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether a service answers."""
+        return self._url is not None
 
     def get(self, path: str) -> Any:
         """What ``GET /api/console/{path}`` answers. Raises `ServiceError`."""
@@ -59,11 +65,19 @@ class Desk:
         if answer.is_success:
             return said
         told = said.get("error", {}) if isinstance(said, dict) else {}
+        if answer.status_code in (401, 403):
+            told["message"] = (
+                f"{told.get('message')}; verbs take theirs from ABUSE_TOKENS, with the scopes read and admin"
+            )
         raise RemoteError(told.get("message") or f"status {answer.status_code}", path=told.get("path"))
 
     async def _ask_directory(self, method: str, path: str, body: bytes) -> Any:
-        if not self._settings.data.exists():
-            raise RemoteError(f"no service answers and there is no data directory {self._settings.data}")
+        if not holds_database(self._settings.data):
+            raise RemoteError(
+                f"no service answers, and {self._settings.data} holds no data of one; name the directory with --data, "
+                "or the service with --url"
+            )
+        print(f"read from {self._settings.data}: no service runs there", file=sys.stderr)
         configure_logging("text", logging.WARNING)
         service = Service(self._settings)
         await service.start()

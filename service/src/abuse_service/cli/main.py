@@ -14,6 +14,9 @@ from abuse_service.cli import show
 from abuse_service.cli.desk import Desk
 from abuse_service.errors import RefusedToStart, ServiceError
 from abuse_service.settings import Settings
+from abuse_service.wiring import holds_database
+
+_FOLLOW_SECONDS = 0.5
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="The abuse-detection service."
@@ -101,8 +104,18 @@ def tail(
         if not follow:
             return
         after = events[-1]["position"] if events else after
-        time.sleep(0.5)
-        events = desk.get(f"events?after={after}&limit=1000")["events"]
+        time.sleep(_FOLLOW_SECONDS)
+        events = _follow(data, url, after)
+
+
+def _follow(data: Path | None, url: str | None, after: int) -> list[dict[str, Any]]:
+    """What came since; nothing while the service is away: it may come back."""
+    try:
+        desk = _desk(data, url)
+        events: list[dict[str, Any]] = desk.get(f"events?after={after}&limit=1000")["events"] if desk.is_live else []
+    except ServiceError:
+        return []
+    return events
 
 
 @app.command()
@@ -119,7 +132,7 @@ def check(data: Data = None, policy: Annotated[Path | None, typer.Option(help="P
         f"policy    ok  version {checked.version}: {len(checked.catalog.features)} features, "
         f"{len(checked.rules)} rules, {cases} cases"
     )
-    if settings.data.exists():
+    if holds_database(settings.data):
         events = Desk(settings, None).get("events?after=-1&limit=1")["events"]
         show.out.print(f"data      ok  log at position {events[-1]['position'] if events else 0}")
     else:
@@ -138,7 +151,9 @@ def rejected_list(
 @rejected_app.command("retry")
 def rejected_retry(
     rejected_id: int,
-    body: Annotated[Path | None, typer.Option(help="File with the mended event, JSON.")] = None,
+    body: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, readable=True, help="File with the mended event, JSON.")
+    ] = None,
     data: Data = None,
     url: Url = None,
 ) -> None:

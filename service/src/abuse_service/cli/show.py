@@ -66,7 +66,7 @@ def show_events(events: list[dict[str, Any]]) -> None:
     for event in events:
         out.print(
             f"{event['position']:>8}  {event['occurred_at']}  {escape(event['type'][:48]):<42}"
-            f"{escape(event['identity_key'] or 'waits for its owner')}"
+            f"{escape(event['identity_key'] or ('waits for its owner' if event['joins'] else '-'))}"
         )
 
 

@@ -1,6 +1,6 @@
 """The typed content of an event, read from its bytes: the same for an event that just came and for a replayed one."""
 
-from typing import Any
+from typing import Any, get_type_hints
 
 import msgspec
 
@@ -32,6 +32,21 @@ _READERS |= {
     AUTH_SIGNUP: Reader(AuthEventPayload),
     AUTH_SIGNIN: Reader(AuthEventPayload),
 }
+
+EVENT_FIELDS: dict[str, frozenset[str]] = {
+    name: frozenset(kind.__struct_fields__)
+    for name, kind in (
+        (REQUEST_CLASSIFIED, ClassifyPayload),
+        (REQUEST_COST_REPORTED, CostPayload),
+        (AUTH_SIGNUP, AuthEventPayload),
+        (AUTH_SIGNIN, AuthEventPayload),
+        *(
+            (name, StripeContent if name.startswith("stripe.") else get_type_hints(kind)["data"])
+            for name, kind in EVENT_CLASSES.items()
+        ),
+    )
+}
+"""The known types of events, each with the fields that a feature may read of it."""
 
 
 def content_of(event: Event) -> Content | None:

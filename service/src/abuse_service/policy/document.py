@@ -47,11 +47,12 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A whole policy file."""
+    """A whole policy file. ``event_types`` are further types that the cloud sends, for features to read."""
 
     title: str
     thresholds: dict[str, int | float] = {}
     lists: dict[str, list[str]] = {}
+    event_types: list[str] = []
     features: dict[str, Declaration]
     outcome: Outcome = Outcome()
     rules: list[RuleText]

@@ -12,6 +12,7 @@ import msgspec
 from abuse_service.errors import PolicyError
 from abuse_service.features.catalog import Catalog
 from abuse_service.features.expression import Expression, Kind, Vocabulary
+from abuse_service.features.reads import check_reads
 from abuse_service.policy.document import Document, RuleText, Scalar
 from abuse_service.policy.laws import check_laws, check_names
 from abuse_service.policy.vocabulary import FACTS
@@ -53,6 +54,7 @@ class Policy:
         self.document = _read(text)
         check_names(self.document)
         self.version = hashlib.sha256(text.encode()).hexdigest()[:12]
+        check_reads(self.document.features, self.document.event_types)
         self.catalog = Catalog(self.document.features)
         self.constants = _constants(self.document)
         self.vocabulary = Vocabulary(self._names())

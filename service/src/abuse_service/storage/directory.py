@@ -35,6 +35,8 @@ class DataDirectory:
 
     def connect(self) -> sqlite3.Connection:
         """A connection to the database, WAL with full synchronisation. It may move between threads, one at a time."""
+        # The file holds personal data and the secret: made readable by its owner only.
+        os.close(os.open(self.path / DATABASE_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         connection = sqlite3.connect(
             self.path / DATABASE_NAME, isolation_level=None, check_same_thread=False, cached_statements=64
         )
@@ -67,6 +69,11 @@ class DataDirectory:
         """Give the directory back."""
         (self.path / "owner.json").unlink(missing_ok=True)
         os.close(self._lock)
+
+
+def holds_database(path: Path) -> bool:
+    """Whether a service ever kept its data there."""
+    return (path / DATABASE_NAME).exists()
 
 
 def read_owner(path: Path) -> dict[str, str] | None:
