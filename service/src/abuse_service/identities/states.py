@@ -41,7 +41,10 @@ class States:
     """All states, by key."""
 
     def __init__(self, cold: ColdStates, most_hot: int, most_live: int = 20_000) -> None:
-        """Hold ``most_hot`` states in memory, and of those that rest ``most_live`` ready for use, the rest as bytes."""
+        """Hold ``most_hot`` states in memory; a cut is wanted at ``most_live`` changed ones.
+
+        A quarter as many unchanged ones stay live beside those, ready for use; the others rest as bytes.
+        """
         self._cold = cold
         self._most_hot = most_hot
         self._most_live = min(most_live, most_hot)
@@ -126,7 +129,7 @@ class States:
             state = self._hot.pop(key)
             packed = pack(state)
             # Back at the young end of the order in which states are forgotten.
-            if len(self._thawed) < self._most_live:
+            if len(self._thawed) < self._most_live // 4:
                 self._thawed[key] = packed
                 self._hot[key] = state
             else:

@@ -6,7 +6,7 @@ import sqlite3
 from abuse_service.identities.states import Cut
 from abuse_service.storage import statements
 
-_ROWS_A_STATEMENT = 5_000
+_ROWS_A_STATEMENT = 1_000
 
 
 def write_cut(connection: sqlite3.Connection, cut: Cut, snapshot: bytes) -> None:
