@@ -79,27 +79,30 @@ def join_key(join: str) -> bytes:
 
 
 def see(links: dict[EntityKey, Seen], key: EntityKey, at_ms: int, most: int) -> None:
-    """Note that ``key`` was seen, and keep the ``most`` that were seen first; ``links`` stays in that order."""
+    """Note that ``key`` was seen, and keep the ``most`` that were seen first.
+
+    ``links`` are in that order once they are full, so that a further one is compared with the last alone.
+    """
     seen = links.get(key)
     if seen is not None:
         if at_ms > seen[1]:
             links[key] = (seen[0], at_ms)
         elif at_ms < seen[0]:
             links[key] = (at_ms, seen[1])
-            _sort(links)
+            if len(links) >= most:
+                _sort(links)
         return
-    if not links:
+    if len(links) >= most:
+        last = next(reversed(links))
+        if (at_ms, key) > (links[last][0], last):
+            return
         links[key] = (at_ms, at_ms)
-        return
-    last = next(reversed(links))
-    is_latest = (at_ms, key) > (links[last][0], last)
-    if is_latest and len(links) >= most:
+        _sort(links)
+        links.popitem()
         return
     links[key] = (at_ms, at_ms)
-    if not is_latest:
+    if len(links) == most:
         _sort(links)
-        if len(links) > most:
-            links.popitem()
 
 
 def _sort(links: dict[EntityKey, Seen]) -> None:

@@ -40,10 +40,10 @@ class Cut(msgspec.Struct):
 class States:
     """All states, by key."""
 
-    def __init__(self, cold: ColdStates, most_hot: int, most_live: int = 20_000) -> None:
+    def __init__(self, cold: ColdStates, most_hot: int, most_live: int = 50_000) -> None:
         """Hold ``most_hot`` states in memory; a cut is wanted at ``most_live`` changed ones.
 
-        A quarter as many unchanged ones stay live beside those, ready for use; the others rest as bytes.
+        Half as many unchanged ones stay live beside those, ready for use; the others rest as bytes.
         """
         self._cold = cold
         self._most_hot = most_hot
@@ -129,7 +129,7 @@ class States:
             state = self._hot.pop(key)
             packed = pack(state)
             # Back at the young end of the order in which states are forgotten.
-            if len(self._thawed) < self._most_live // 4:
+            if len(self._thawed) < self._most_live // 2:
                 self._thawed[key] = packed
                 self._hot[key] = state
             else:
