@@ -24,11 +24,14 @@ def serve(settings: Settings) -> None:
     settings.require_doors()
     sys.setswitchinterval(_SWITCH_SECONDS)
     listener = _listen(settings)
+    # States hold no cycles: while the log is told again the collector would look at all of them and find nothing.
+    gc.disable()
     service = Service(settings)
-    # What is alive now stays alive, and states hold no cycles: the collector has little to find and much to look at.
+    # What is alive now stays alive, so the collector need not look at it again.
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 1000)
+    gc.enable()
     host, port = listener.getsockname()[:2]
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     config = uvicorn.Config(
