@@ -17,6 +17,7 @@ from abuse_service.identities.state import State
 S = TypeVar("S", bound=State)
 
 _SMALL_BYTES = 128
+_MOST_ABSENT = 1_000
 _USER_LETTER = EntityKind.USER.value
 
 
@@ -53,6 +54,8 @@ class States:
         self._thawed: dict[bytes, bytes] = {}
         self._cooling: dict[bytes, bytes] = {}
         self._dirty: set[bytes] = set()
+        # Keys that were looked for on disk in vain: a new one is looked for twice, before it is added.
+        self._absent: set[bytes] = set()
         self._cut: Cut | None = None
 
     @property
@@ -79,8 +82,9 @@ class States:
         """The state under ``key``, to be read and not to be changed; ``None`` where nothing is known."""
         state = self._hot.get(key)
         if state is None:
-            packed = self._cold.load(key)
+            packed = None if key in self._absent else self._cold.load(key)
             if packed is None:
+                self._note_absent(key)
                 return None
             state = self._hot[key] = packed
         if isinstance(state, bytes):
@@ -110,7 +114,13 @@ class States:
         """Begin to keep a new state."""
         self._hot[key] = state
         self._dirty.add(key)
+        self._absent.discard(key)
         return state
+
+    def _note_absent(self, key: bytes) -> None:
+        if len(self._absent) >= _MOST_ABSENT:
+            self._absent.clear()
+        self._absent.add(key)
 
     def begin_cut(self, position: int, ahead: tuple[int, ...]) -> None:
         """Take the image of this instant: all events up to ``position``, and the request ids ``ahead`` of it."""
