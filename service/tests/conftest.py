@@ -64,7 +64,8 @@ class RunningService:
     def post(self, path, body, **options):
         """Send a body: bytes as they are, anything else as JSON."""
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return self.client.post(path, content=content, **options)
+        headers = {"content-type": "application/json"} | options.pop("headers", {})
+        return self.client.post(path, content=content, headers=headers, **options)
 
     def events(self, *events):
         """Send a batch."""

@@ -237,7 +237,7 @@ def test_card_links() -> None:
     """A card in common links two users."""
     world = World()
     for user in ("u0", "u1"):
-        card = {"id": f"pm_{user}", "card": {"fingerprint": "f"}}
+        card = {"id": f"pm_{user}", "card": {"fingerprint": "fp_1"}}
         world.send(stripe_event("stripe.payment_method.attached", card, kilo_user_id=user))
     assert len(members(world)) == 2
 

@@ -161,6 +161,23 @@ def test_huge_prompts_stay_within_memory(run_service, capsys):
     assert grown < 400
 
 
+def test_halves_of_emojis_stall_nobody(service):
+    """A long prompt of halves of surrogate pairs is cut without being scanned: others are answered meanwhile."""
+    half = b"\\ud83d"
+    body = b'{"kilo_user_id":"halves","user_prompt":"' + half * (12 * 2**20 // 6) + b'","geo_city":"\\ud83d\\ude00"}'
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        long_one = pool.submit(service.post, "/api/classify", body)
+        assert service.post("/api/classify", {}).status_code == 200
+        assert long_one.result().json()["request_id"] > 0
+    for _ in range(100):
+        kept = [event["body"] for event in service.log_events(-3) if event["body"].get("kilo_user_id") == "halves"]
+        if kept:
+            break
+    assert kept[0]["user_prompt"].startswith("\ufffd\ufffd")
+    assert kept[0]["geo_city"] == "😀"
+    assert kept[0]["user_prompt_bytes"] == len(half) * (12 * 2**20 // 6)
+
+
 def test_request_ids_never_repeat(service):
     """Every classification has an id of its own."""
     ids = [service.post("/api/classify", {"kilo_user_id": "many"}).json()["request_id"] for _ in range(300)]

@@ -104,3 +104,18 @@ def test_open_service_says_so_once(service):
     """On loopback without tokens the service is open, and says so once in its log."""
     assert service.post("/api/console/enforcement", {"is_enforced": True, "reason": "test"}).status_code == 200
     assert service.log_text().count("open to this machine") == 1
+
+
+def test_web_pages_change_nothing(service):
+    """What a web page can make a browser send to this machine without asking never reaches the switches."""
+    body = b'{"is_enforced":false,"reason":"x"}'
+    for kind in ("text/plain", "application/x-www-form-urlencoded", ""):
+        answer = service.client.post("/api/console/enforcement", content=body, headers={"content-type": kind})
+        assert answer.status_code == 400
+    assert service.client.get("/readyz").json()["enforcing"] is True
+
+
+def test_huge_numbers_are_named(service):
+    """A number that fits no id is a 400 that names it."""
+    for path in ("decisions/1" + "0" * 20, "events?after=1" + "0" * 20, f"events?after={2**63 - 1}"):
+        assert service.client.get(f"/api/console/{path}").status_code == 400

@@ -331,3 +331,28 @@ def test_anything_optional_is_folded(name: str, said: dict[str, object], is_whol
     world.states.begin_cut(1, ())
     assert world.states.pack_some(100) is not None
     assert world.retold().states.all() == world.states.all()
+
+
+def test_foreign_types_share_no_ids() -> None:
+    """A sender's event that is called like one of ours has a key of its own: it never stands in a request's way."""
+    world = World()
+    [foreign] = world.read_batch({"type": "request.classified", "event_id": "E2", "data": {}}).events
+    assert foreign.type == "foreign.request.classified"
+    assert foreign.event_key != world.read_request(kilo_user_id="u1", event_id="E2").event_key
+
+
+def test_unknown_stripe_types_count_once() -> None:
+    """A webhook of a type that is not known yet counts once by its `evt_` id, like those that are."""
+    world = World()
+    webhook = {"id": "evt_1", "data": {"object": {}}}
+    first = world.send({"type": "stripe.plan.created", "data": webhook})
+    again = world.send({"type": "stripe.plan.created", "data": webhook | {"pending_webhooks": 2}})
+    assert (first.duplicates, again.duplicates) == (0, 1)
+
+
+@pytest.mark.parametrize("marker", ["undefined", "null", "unknown", "00000000", " "])
+def test_markers_of_stripe_never_link(marker: str) -> None:
+    """A word for nothing in place of a customer or a card is no entity."""
+    data = {"customer": marker, "card": {"fingerprint": marker}, "kilo_user_id": "u1"}
+    [stamped] = World().read_batch({"type": "stripe.payment_method.attached", "data": data}).events
+    assert stamped.entities == ()

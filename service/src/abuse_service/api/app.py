@@ -8,6 +8,7 @@ from abuse_client.contract import ContractError, MalformedJson
 from abuse_service.api import routes
 from abuse_service.api.doors import Doors, Sender
 from abuse_service.api.http import (
+    JSON,
     Answer,
     BodyBudget,
     Receive,
@@ -15,6 +16,7 @@ from abuse_service.api.http import (
     Send,
     announced_size,
     error_answer,
+    header,
     is_large,
     read_body,
     send_answer,
@@ -93,6 +95,9 @@ class Application:
             return await self._post(post, most_bytes, scope, receive)
         if path.startswith(_CONSOLE):
             sender = self._doors.admit(scope)
+            if method == "POST" and not (header(scope, b"content-type") or b"").startswith(JSON):
+                # A web page can make a browser send anything to this machine, but not this header without asking first.
+                raise BadRequest("the console takes content-type application/json only")
             body = await read_body(receive, CONSOLE_BYTES, self._read_seconds) if method == "POST" else b""
             query = scope["query_string"].decode("latin-1")
             place = path.removeprefix(_CONSOLE)

@@ -55,7 +55,7 @@ class Desk:
                 method,
                 f"{url.rstrip('/')}/api/console/{path}",
                 content=body or None,
-                headers=self._credentials(),
+                headers={"content-type": "application/json"} | self._credentials(),
                 timeout=_SECONDS,
                 trust_env=False,
             )

@@ -12,6 +12,8 @@ from abuse_service.flow import Flow
 
 CONSOLE_BYTES = 16 * 2**20
 _MOST_ROWS = 1000
+_MOST_BODY_BYTES = 8 * 2**20
+_LARGEST = 2**62
 _encode = msgspec.json.Encoder().encode
 
 
@@ -46,9 +48,15 @@ class Console:
         return decision_view(stored.event)
 
     def events(self, after: int, limit: int) -> list[dict[str, Any]]:
-        """Events behind a position, in order. A negative one counts from the end."""
+        """Events behind a position, in order, a page by number and by bytes. A negative one counts from the end."""
         first = max(0, self._flow.event_log.last_position + after) if after < 0 else after
-        return [event_view(stored) for stored in self._flow.event_log.read(first, min(limit, _MOST_ROWS))]
+        views, body_bytes = [], 0
+        for stored in self._flow.event_log.read(first, min(limit, _MOST_ROWS)):
+            views.append(event_view(stored))
+            body_bytes += len(stored.event.body)
+            if body_bytes >= _MOST_BODY_BYTES:
+                break
+        return views
 
     def rejected(self, limit: int) -> list[dict[str, Any]]:
         """The events in quarantine, oldest first."""
@@ -135,6 +143,9 @@ def _limit(asked: dict[str, str]) -> int:
 
 def _integer(text: str, name: str) -> int:
     try:
-        return int(text)
+        number = int(text)
     except ValueError:
-        raise BadRequest("expected a whole number", path=name) from None
+        number = _LARGEST
+    if abs(number) >= _LARGEST:
+        raise BadRequest("expected a whole number", path=name)
+    return number

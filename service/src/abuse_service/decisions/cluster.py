@@ -23,10 +23,11 @@ class Cluster(msgspec.Struct, frozen=True):
 def find_cluster(projection: Projection, entity: EntityKey, state: IdentityState) -> Cluster:
     """The cluster around an identity, itself first, `MOST_MEMBERS` at most."""
     found: dict[EntityKey, IdentityState] = {entity: state}
-    near = _neighbours(projection, state, found)
+    visited: set[EntityKey] = set()
+    near = _neighbours(projection, state, found, visited)
     found.update(near)
     for neighbour in near.values():
-        found.update(_neighbours(projection, neighbour, found))
+        found.update(_neighbours(projection, neighbour, found, visited))
     unpaid = [member.record.spend.cost_microdollars for member in found.values() if not is_paying(member.record)]
     return Cluster(
         members=tuple(found),
@@ -38,11 +39,13 @@ def find_cluster(projection: Projection, entity: EntityKey, state: IdentityState
 
 
 def _neighbours(
-    projection: Projection, state: IdentityState, known: dict[EntityKey, IdentityState]
+    projection: Projection, state: IdentityState, known: dict[EntityKey, IdentityState], visited: set[EntityKey]
 ) -> dict[EntityKey, IdentityState]:
     reached: dict[EntityKey, IdentityState] = {}
     for key in state.shared:
-        entity = projection.entity(key)
+        # Each shared entity is looked at once: in a dense cluster everybody shares everything.
+        entity = projection.entity(key) if key not in visited else None
+        visited.add(key)
         if entity is None:
             continue
         for member in entity.members:

@@ -11,6 +11,7 @@ import msgspec
 
 IPV4_PREFIX = 24
 IPV6_PREFIX = 48
+_LONGEST_ADDRESS = 128
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -32,7 +33,8 @@ def read_address(raw: str, trusted_proxies: int = 0) -> Address | None:
     hops = [hop.strip() for hop in raw.split(",") if hop.strip()]
     if not hops:
         return None
-    return _parse(hops[max(0, len(hops) - 1 - trusted_proxies)])
+    hop = hops[max(0, len(hops) - 1 - trusted_proxies)]
+    return _parse(hop) if len(hop) <= _LONGEST_ADDRESS else None
 
 
 @functools.lru_cache(maxsize=5_000)

@@ -62,7 +62,7 @@ def _fold_auth(record: Record, event: Event, content: AuthEventPayload, stamp: S
         value = getattr(content, name)
         if value:
             _keep_first(record.signup.setdefault(name, []), stamp, clip(value))
-    for membership in content.org_memberships or ():
+    for membership in (content.org_memberships or ())[:_MOST_MEMBERSHIPS]:
         _merge_membership(record, membership.organization_id, membership, stamp, owned=None)
 
 

@@ -19,8 +19,8 @@ from abuse_service.events.content import Content
 from abuse_service.events.entity import EntityKey, EntityKind, EntityNamer
 from abuse_service.events.event import OWN_TYPES, Event, Facts, content_event_key, digest, event_key
 from abuse_service.events.log import Rejected
-from abuse_service.events.stripe import read_slice
-from abuse_service.intake.entities import LONGEST_VALUE, facts_of, name_mail, name_organization, name_user
+from abuse_service.events.stripe import is_webhook_id, read_slice
+from abuse_service.intake.entities import LONGEST_VALUE, facts_of, is_marker, name_mail, name_organization, name_user
 from abuse_service.intake.envelope import TYPE_NAMES, BatchEvent, StripeEvent, read_events, split
 from abuse_service.intake.receipt import Receipt
 
@@ -117,9 +117,9 @@ class BatchIntake:
         identity = _owner(data.kilo_user_id)
         organization = data.organization_id if isinstance(data.organization_id, str) else None
         entities = name_organization(self._namer, organization)
-        if content.card:
+        if content.card and not is_marker(content.card):
             entities.append(self._namer.key(EntityKind.CARD, content.card))
-        if content.customer:
+        if content.customer and not is_marker(content.customer):
             entities.append(self._namer.key(EntityKind.CUSTOMER, content.customer))
         stamped = Event(
             name,
@@ -138,9 +138,14 @@ class BatchIntake:
 
     def _stamp_unknown(self, event: UnknownEvent, raw: bytes, receipt: Receipt) -> Event:
         identity = _owner(event.data.get("kilo_user_id")) if isinstance(event.data, dict) else None
-        key, content_key = _identify(event, event.type, raw, receipt)
+        # Own types are ours alone; what a sender calls so neither is one nor shares its ids.
+        name = f"foreign.{event.type}" if event.type in OWN_TYPES else event.type
+        key, content_key = _identify(event, name, raw, receipt)
+        webhook_id = event.data.get("id") if isinstance(event.data, dict) else None
+        if not event.event_id and name.startswith("stripe.") and is_webhook_id(webhook_id):
+            key, content_key = event_key(receipt.source, name, f"stripe:{webhook_id}"), digest(raw)
         return Event(
-            type=f"foreign.{event.type}" if event.type in OWN_TYPES else event.type,
+            type=name,
             source=receipt.source,
             occurred_at_ms=receipt.occurred_at_ms(event.occurred_at),
             received_at_ms=receipt.received_at_ms,

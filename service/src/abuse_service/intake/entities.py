@@ -45,10 +45,16 @@ def name_mail(namer: EntityNamer, enriched: Enriched) -> list[EntityKey]:
     ]
 
 
+def is_marker(value: str) -> bool:
+    """Whether a sender wrote a word for nothing, or one sign over and over, where an id belongs."""
+    bare = value.strip()
+    return bare.lower() in NO_DEVICE or len(set(bare) - {"-"}) < 2
+
+
 def name_device(namer: EntityNamer, fingerprint: str | None) -> list[EntityKey]:
     """The device behind a hardware fingerprint; none for a marker, such as a word for nothing or zeros."""
     bare = (fingerprint or "").strip()
-    if bare.lower() in NO_DEVICE or len(set(bare) - {"-"}) < 2:
+    if is_marker(bare):
         return []
     return [namer.key(EntityKind.DEVICE, bare[:LONGEST_VALUE])]
 

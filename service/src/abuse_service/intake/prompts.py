@@ -26,7 +26,7 @@ def cut_long_fields(body: bytes, keep_prompt_bytes: int) -> bytes:
     whole string, so that equal prompts stay recognisable. A long value that is no string becomes null. Returns
     ``body`` itself when nothing is long. Raises `msgspec.MsgspecError` or `RecursionError` for what is no object.
     """
-    fields = _fields.decode(body)
+    fields = _split(body)
     cut: dict[str, object] = {}
     for name, raw in fields.items():
         keep = keep_prompt_bytes if name in _PROMPTS else _kept_bytes(name)
@@ -36,6 +36,26 @@ def cut_long_fields(body: bytes, keep_prompt_bytes: int) -> bytes:
             cut[f"{name}_bytes"] = len(text) - 2
             cut[f"{name}_sha256"] = hashlib.sha256(memoryview(text)[1:-1]).hexdigest()
     return _encode({**fields, **cut}) if cut else body
+
+
+def _split(body: bytes) -> dict[str, msgspec.Raw]:
+    """The bytes of each field.
+
+    A strict decoder refuses halves of surrogate pairs even in what it passes over, and mending them all takes a second
+    for a prompt of 15 MiB. So they are masked by letters of equal length, and each field is taken from where it stands.
+    """
+    if b"\\ud" not in body and b"\\uD" not in body:
+        return _fields.decode(body)
+    masked = body.replace(b"\\ud", b"\\ue").replace(b"\\uD", b"\\uE")
+    fields: dict[str, msgspec.Raw] = {}
+    place = 0
+    for name, raw in _fields.decode(masked).items():
+        text = bytes(raw)
+        found = masked.find(text, place)
+        start = found if found >= 0 else masked.index(text)
+        place = start + len(text)
+        fields[name] = msgspec.Raw(body[start:place])
+    return fields
 
 
 def _kept_bytes(name: str) -> int:

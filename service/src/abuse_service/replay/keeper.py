@@ -12,6 +12,8 @@ from abuse_service.settings import Settings
 from abuse_service.telemetry import Metrics, log
 
 _LOOK_SECONDS = 0.05
+_PAUSE_SECONDS = 2.0
+"""Pause after a snapshot that found no room: packing for nothing would slow the answers."""
 _PACK_AT_ONCE = 200
 """States packed between two requests: a fraction of a millisecond."""
 
@@ -73,6 +75,7 @@ class SnapshotKeeper:
             states.abandon_cut()
             self._metrics.degraded.labels(part="snapshot").inc()
             log.warning("no snapshot: the data directory takes no more writes")
+            await asyncio.sleep(_PAUSE_SECONDS)
         except BaseException:
             states.abandon_cut()
             raise

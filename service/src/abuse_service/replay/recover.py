@@ -40,6 +40,7 @@ def recover(event_log: EventLog, snapshots: Snapshots, projection: Projection) -
     position = snapshot.position if snapshot else 0
     is_enforced = snapshot.is_enforced if snapshot else None
     events = left_out = 0
+    can_take_images = True
     for stored in event_log.read(position):
         position = stored.position
         event = stored.event
@@ -54,14 +55,17 @@ def recover(event_log: EventLog, snapshots: Snapshots, projection: Projection) -
         said = enforcement_of(event)
         is_enforced = is_enforced if said is None else said
         events += 1
-        if projection.states.wants_cut:
+        if projection.states.wants_cut and can_take_images:
             image = Snapshot(position, tuple(ahead), features, is_enforced=is_enforced is not False)
-            _take_image(snapshots, projection, image)
+            can_take_images = _take_image(snapshots, projection, image)
     return Recovered(position, events, is_enforced, left_out)
 
 
-def _take_image(snapshots: Snapshots, projection: Projection, image: Snapshot) -> None:
-    """Bring what was folded so far to disk, so that a long way is gone in steps and memory stays within its bound."""
+def _take_image(snapshots: Snapshots, projection: Projection, image: Snapshot) -> bool:
+    """Bring what was folded so far to disk, so that a long way is gone in steps and memory stays within its bound.
+
+    False when the disk takes none: then the rest of the way is gone without.
+    """
     states = projection.states
     states.begin_cut(image.position, image.ahead)
     cut = None
@@ -72,5 +76,6 @@ def _take_image(snapshots: Snapshots, projection: Projection, image: Snapshot) -
     except StorageUnavailable:
         states.abandon_cut()
         log.warning("no snapshot on the way: the data directory takes no more writes")
-    else:
-        states.finish_cut()
+        return False
+    states.finish_cut()
+    return True

@@ -22,6 +22,7 @@ from abuse_service.storage.quarantine import SqliteQuarantine
 from abuse_service.storage.request_ids import RequestIds, reserve_block
 from abuse_service.storage.states import write_cut
 from abuse_service.storage.writer import Task, Waiting, Writer, wait
+from abuse_service.telemetry import log
 
 K = TypeVar("K", int, bytes)
 
@@ -56,7 +57,7 @@ class SqliteStore:
         self._recent_requests: dict[int, int] = {}
         self._recent_keys: dict[bytes, int] = {}
         self._recent_block: tuple[int, list[Event]] = (0, [])
-        self.is_failing = False
+        self._has_failed = False
 
     # the log
 
@@ -155,6 +156,11 @@ class SqliteStore:
         return self._waiting_bytes < self._most_waiting_bytes
 
     @property
+    def is_failing(self) -> bool:
+        """Whether the disk refused the last write, or holds records up."""
+        return self._has_failed or (self._writer is not None and self._writer.held_records > 0)
+
+    @property
     def waiting_bytes(self) -> int:
         """Bytes that wait for the disk."""
         return self._waiting_bytes
@@ -210,15 +216,22 @@ class SqliteStore:
 
     def discard_snapshot(self) -> None:
         """Forget the image; only before `start`."""
-        self._reader.execute("BEGIN IMMEDIATE")
-        self._reader.execute("DELETE FROM state")
-        self._reader.execute("DELETE FROM snapshot")
-        self._reader.execute("COMMIT")
+        try:
+            self._reader.execute("BEGIN IMMEDIATE")
+            self._reader.execute("DELETE FROM state")
+            self._reader.execute("DELETE FROM snapshot")
+            self._reader.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise StorageUnavailable(f"the old snapshot can't be discarded: {error}") from None
 
     def close(self) -> None:
         """Write what waits and give the directory back."""
         if self._writer is not None:
             self._writer.close()
+            if self._writer.held_records:
+                log.error(
+                    "the disk took no more: decisions were answered and not kept", records=self._writer.held_records
+                )
         self._reader.close()
         self.directory.close()
 
@@ -253,10 +266,10 @@ class SqliteStore:
         result = entry.result
         future, then = entry.context or (None, None)
         if not isinstance(result, Appended):
-            self.is_failing = True
+            self._has_failed = True
             _resolve(future, None, result)
             return
-        self.is_failing = False
+        self._has_failed = False
         self._last_position = max(self._last_position, result.last_position)
         if entry.may_wait:
             self._note_record(entry.events[0], result.positions[0])

@@ -63,6 +63,7 @@ class Writer:
         self._index = index
         self._last_position = last_position
         self._done = done
+        self.held_records = 0
         self._queue: queue.SimpleQueue[Waiting | Task | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="abuse-log-writer", daemon=True)
         self._thread.start()
@@ -84,6 +85,7 @@ class Writer:
             entries, is_open = self._take(timeout=_RETRY_SECONDS if held else None)
             appends = held + [entry for entry in entries if isinstance(entry, Waiting)]
             held = self._commit(appends) if appends else []
+            self.held_records = len(held)
             for task in entries:
                 if isinstance(task, Task) and held:
                     # An image must not come to disk before the records that it holds.
