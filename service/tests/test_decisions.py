@@ -382,3 +382,15 @@ def test_null_action_is_on_the_wire() -> None:
     assert answer["rules_engine"] == {
         "matches": [], "sus_score": 0.0, "resolved_action": None, "matched_abuse_rule_ids": [],
     }  # fmt: skip
+
+
+def test_newcomer_harms_nobody_by_mailbox() -> None:
+    """Who signs up with a spelling of somebody's mailbox is judged with him, and he is not judged with the other."""
+    world = World()
+    world.sign_in("jane", at=NOW_MS - 1000, email="jane.doe@gmail.com")
+    world.sign_in("mallory", at=NOW_MS, email="j.a.n.e.d.o.e+x@googlemail.com")
+    world.report_cost("mallory", request_id=1, cost=1_500_000)
+    assert world.classify("jane").values["cluster.unpaid_microdollars"] == 0
+    assert world.classify("mallory").values["cluster.unpaid_microdollars"] == 1_500_000
+    world.send(event("user.blocked", kilo_user_id="jane"))
+    assert world.classify("mallory").values["cluster.blocked"] == 1

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from abuse_service.events.entity import EntityKey
+from abuse_service.events.entity import EntityKey, EntityKind
 from abuse_service.features.projection import Projection
 from abuse_service.identities.facts import is_blocked, is_paying
 from abuse_service.identities.state import IdentityState
@@ -53,9 +53,18 @@ def _neighbours(
                 return reached
             if member not in known and member not in reached:
                 neighbour = projection.identity(member)
-                if neighbour is not None:
+                if neighbour is not None and not _is_claim(key, state, neighbour):
                     reached[member] = neighbour
     return reached
+
+
+def _is_claim(key: EntityKey, state: IdentityState, neighbour: IdentityState) -> bool:
+    """Whether the link is no more than what a newcomer says of himself.
+
+    A mailbox is written down before it is proven, so anybody can sign up with a spelling of somebody else's. The one
+    who came later is judged with the one who was there first, never the other way round.
+    """
+    return key[:1] == EntityKind.MAILBOX.value and neighbour.first_seen_ms > state.first_seen_ms
 
 
 def _most_users(projection: Projection, state: IdentityState, letter: bytes) -> int:
