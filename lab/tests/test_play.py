@@ -195,7 +195,7 @@ def test_webhooks_are_joined_and_read_back(service: ServiceProcess, tmp_path: Pa
     assert first.count("joined by its ids") == 4
     assert first.count("named its owner") == 3
     assert play(Wish(trace=folder, url=service.url), console) == 0
-    assert console.export_text().count("known already") == 6
+    assert console.export_text().count("known already") == 7
 
 
 def test_owners_follow_shared_ids() -> None:
