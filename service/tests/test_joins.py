@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from abuse_service.identities.state import EntityState, JoinState, join_key
-from abuse_service.testing import NOW_MS, World, event, stripe_event
+from abuse_service.identities.joins import Joins
+from abuse_service.identities.state import EntityState
+from abuse_service.testing import NOW_MS, MemoryColdStates, World, event, stripe_event
 
 WARNING = "stripe.radar.early_fraud_warning.created"
 DISPUTE = "stripe.charge.dispute.created"
@@ -28,8 +29,7 @@ def in_each_order(*events: dict[str, Any]) -> list[World]:
 
 def waiting(world: World) -> int:
     """How many events wait for their owner."""
-    places = {place for state in world.states.all().values() if isinstance(state, JoinState) for place in state.waiting}
-    return len(places)
+    return len(world.states.joins.waiting)
 
 
 def owned(world: World, user: str = "u1") -> dict[str, int]:
@@ -258,15 +258,54 @@ def test_cases_are_bounded(count: int) -> None:
 
 
 def test_join_is_known_after_a_restart() -> None:
-    """What waits is in the image of the states, and is joined after it was read back."""
+    """Whose an id is stands in the image of the states, and is known after it was read back."""
     world = World()
-    world.send(event(DISPUTE, charge="ch_1"))
+    world.send(event(FAILED, charge="ch_1", kilo_user_id="u1"))
     world.states.begin_cut(1, ())
     cut = world.states.pack_some(100)
     assert cut is not None
     again = World()
-    again.log = world.log
-    again.cold.kept.update(cut.packed)
-    again.send(event(FAILED, charge="ch_1", kilo_user_id="u1"))
-    assert owned(again) == {DISPUTE: 1, FAILED: 1}
-    assert isinstance(again.states.find(join_key("charge:ch_1")), JoinState)
+    again.cold.keep(cut)
+    again.send(event(DISPUTE, charge="ch_1"))
+    assert (owned(again), waiting(again)) == ({FAILED: 1, DISPUTE: 1}, 0)
+
+
+def test_first_owner_stays() -> None:
+    """Of two users who claim one id the first keeps it, whether his claim is in memory, in an image, or on disk."""
+    cold = MemoryColdStates()
+    joins = Joins(cold)
+    first, second = (b"u" + bytes([number]) * 16 for number in (1, 2))
+    joins.claim(["charge:ch_1"], first)
+    joins.claim(["charge:ch_1"], second)
+    assert joins.owner(["charge:ch_1"]) == first
+    claimed = joins.begin_cut()
+    joins.claim(["charge:ch_1"], second)
+    assert joins.owner(["charge:ch_1"]) == first
+    cold.owners = dict(claimed)
+    joins.finish_cut()
+    assert joins.owner(["charge:ch_1"]) == first
+
+
+def test_abandoned_cut_keeps_its_owners() -> None:
+    """Claims of an image that did not get to disk go along with the next."""
+    joins = Joins(MemoryColdStates())
+    first, second = (b"u" + bytes([number]) * 16 for number in (1, 2))
+    joins.claim(["charge:ch_1"], first)
+    joins.begin_cut()
+    joins.claim(["charge:ch_1", "charge:ch_2"], second)
+    joins.abandon_cut()
+    assert joins.begin_cut() == {"charge:ch_1": first, "charge:ch_2": second}
+
+
+def test_too_many_waiting_events_are_given_up() -> None:
+    """What waits for an owner stays within its bound, the oldest goes first; what is left is joined."""
+    joins = Joins(MemoryColdStates(), most_waiting_bytes=100)
+    read = World().read_batch(*[event(DISPUTE, charge=f"ch_{number % 2}", reason="x" * 10) for number in range(9)])
+    for position, one in enumerate(read.events, start=1):
+        joins.wait(position, one)
+    kept = joins.waiting
+    assert 0 < len(kept) < 9
+    assert kept == tuple(range(10 - len(kept), 10))
+    released = joins.claim(["charge:ch_0"], b"u" + bytes(16)) + joins.claim(["charge:ch_1"], b"u" + bytes(16))
+    assert sorted(position for position, _ in released) == list(kept)
+    assert joins.waiting == ()

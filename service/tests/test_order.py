@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from abuse_service.events.content import Content
 from abuse_service.events.event import Event
-from abuse_service.identities.state import JoinState
 from abuse_service.testing import NOW_MS, World, event, policy_of, stripe_event
 
 POLICY = policy_of(
@@ -170,13 +169,12 @@ def tell(moments: list[Told]) -> World:
 
 
 def states_of(world: World) -> dict[bytes, Any]:
-    """All states, those that wait for an owner without their positions, which only say when they came."""
-    return {
-        key: (state.owner, sorted(one.event_key for one in state.waiting.values()))
-        if isinstance(state, JoinState)
-        else state
-        for key, state in world.states.all().items()
-    }
+    """All states and owners of Stripe ids, and what waits for one, without the positions that say when it came."""
+    joins = world.states.joins
+    ids = {join for stored in world.log.read(0) for join in stored.event.joins}
+    waiting = sorted(world.log.events[position - 1].event_key for position in joins.waiting)
+    owners = {join.encode(): joins.owner([join]) for join in sorted(ids)}
+    return world.states.all() | owners | {b"waiting": waiting}
 
 
 def packed(world: World) -> dict[bytes, bytes]:

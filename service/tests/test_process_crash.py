@@ -23,6 +23,10 @@ class NoColdStates:
         """Nothing."""
         return
 
+    def load_owner(self, join):
+        """Nobody."""
+        return
+
 
 class Load:
     """Senders that write down what was acknowledged, until the service is gone."""
@@ -121,8 +125,12 @@ def check_directory(data, acknowledged):
             name = _name_in(stored.event.body)
             counts[name] = counts.get(name, 0) + 1
         assert [name for name in acknowledged if counts.get(name) != 1] == []
-        for key in list(fresh.states._hot):
-            assert service.projection.states.find(key) == fresh.states.find(key)
+        states, kept = service.projection.states, service.store._reader.execute("SELECT key FROM state")
+        for key in {*fresh.states._hot, *states._hot, *(key for (key,) in kept)}:
+            assert states.find(key) == fresh.states.find(key)
+        for join in fresh.states.joins.begin_cut():
+            assert states.joins.owner([join]) == fresh.states.joins.owner([join])
+        assert states.joins.waiting == fresh.states.joins.waiting
     finally:
         service.store.close()
 

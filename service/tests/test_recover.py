@@ -31,12 +31,13 @@ class MemorySnapshots:
 
     async def write_snapshot(self, cut: Cut, snapshot: Snapshot) -> None:
         """Replace the image."""
-        self.cold.kept.update(cut.packed)
+        self.cold.keep(cut)
         self.kept = snapshot
 
     def discard_snapshot(self) -> None:
         """Forget the image with its states."""
         self.cold.kept.clear()
+        self.cold.owners.clear()
         self.kept = None
 
 
@@ -55,8 +56,9 @@ class Directory:
         world.states.begin_cut(position, ahead)
         cut = world.states.pack_some(10_000)
         assert cut is not None
-        self.snapshots.cold.kept.update(cut.packed)
-        self.snapshots.kept = Snapshot(position, ahead, features, is_enforced=is_enforced)
+        self.snapshots.cold.keep(cut)
+        waiting = world.states.joins.waiting
+        self.snapshots.kept = Snapshot(position, ahead, features, is_enforced, waiting)
         world.states.finish_cut()
 
     def start_again(self, policy: Policy | None = None) -> tuple[World, Recovered]:
@@ -150,6 +152,18 @@ def test_image_of_another_format_is_discarded() -> None:
     directory.snapshots.kept = msgspec.structs.replace(directory.snapshots.kept, state_format=STATE_FORMAT + 1)
     again, recovered = directory.start_again()
     assert (again.feature("one"), recovered.events) == (1, 1)
+
+
+def test_waiting_events_wait_on() -> None:
+    """What waited for its owner when the image was taken is joined after a start, and counts once."""
+    directory = Directory()
+    failed = "stripe.charge.failed"
+    directory.world.send(event(failed, NOW_MS, charge="ch_1"), BLOCKED, event(failed, NOW_MS, charge="ch_2"))
+    directory.keep_image()
+    directory.world.send(event(failed, NOW_MS + 1, charge="ch_1", kilo_user_id="u1"))
+    again, _ = directory.start_again()
+    assert again.record().event_counts == {"user.blocked": 1, failed: 2}
+    assert again.states.joins.waiting == (3,)
 
 
 @pytest.mark.parametrize("has_image", [False, True])

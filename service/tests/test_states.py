@@ -5,28 +5,25 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from abuse_service.events.event import Event
 from abuse_service.identities.record import Record
-from abuse_service.identities.state import EntityState, IdentityState, JoinState, State
+from abuse_service.identities.state import EntityState, IdentityState, State
 from abuse_service.identities.states import States
 from abuse_service.testing import NOW_MS, MemoryColdStates
 
 MOST_HOT = 4
-KEYS = [letter + bytes([number]) * 16 for letter in (b"u", b"i", b"J") for number in range(4)]
+KEYS = [letter + bytes([number]) * 16 for letter in (b"u", b"i", b"n") for number in range(4)]
 
 
 def new_state(key: bytes) -> State:
     """A state of the kind that the key's letter says."""
     if key[:1] == b"u":
         return IdentityState("user:u1", NOW_MS, NOW_MS, Record())
-    return JoinState() if key[:1] == b"J" else EntityState()
+    return EntityState()
 
 
 def change(state: State, number: int) -> None:
     """Change a state in place, so that the number shows."""
-    if isinstance(state, JoinState):
-        state.waiting[number] = Event("stripe.charge.failed", "cloud", NOW_MS, NOW_MS, b"{}", joins=("charge:ch_1",))
-    elif isinstance(state, EntityState):
+    if isinstance(state, EntityState):
         state.features[f"f{number % 3}"] = [number, number + 1]
     else:
         state.record.spend.requests += number
@@ -78,7 +75,7 @@ class Machine(RuleBasedStateMachine):
     def pack_some(self, most: int) -> None:
         cut = self.states.pack_some(most)
         if cut is not None:
-            self.cold.kept.update(cut.packed)
+            self.cold.keep(cut)
             image = States(self.cold, MOST_HOT)
             assert {key: packed(image.find(key)) for key in self.cold.kept} == self.model_at_cut
             self.image_at = cut.position
@@ -126,7 +123,7 @@ def test_live_states_are_bounded() -> None:
         states.begin_cut(1, ())
         cut = states.pack_some(100_000)
         assert cut is not None
-        cold.kept.update(cut.packed)
+        cold.keep(cut)
         states.finish_cut()
     assert states.hot <= 100
     assert len(cold.kept) == 10_000

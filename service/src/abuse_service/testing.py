@@ -17,7 +17,7 @@ from abuse_service.events.log import Appended, Rejected
 from abuse_service.features.projection import Projection
 from abuse_service.identities.record import Record
 from abuse_service.identities.state import IdentityState, State
-from abuse_service.identities.states import S, States
+from abuse_service.identities.states import Cut, S, States
 from abuse_service.intake.auth import AuthIntake, AuthReading
 from abuse_service.intake.batch import Batch, BatchIntake
 from abuse_service.intake.classify import ClassifyIntake, Question
@@ -42,6 +42,16 @@ class MemoryColdStates:
 
     def __init__(self) -> None:
         self.kept: dict[bytes, bytes] = {}
+        self.owners: dict[str, EntityKey] = {}
+
+    def keep(self, cut: Cut) -> None:
+        """Take a finished cut in, as the disk would: of two owners of one Stripe id the first stays."""
+        self.kept.update(cut.packed)
+        self.owners = cut.owners | self.owners
+
+    def load_owner(self, join: str) -> EntityKey | None:
+        """Whose a Stripe id is, or ``None``."""
+        return self.owners.get(join)
 
     def load(self, key: bytes) -> bytes | None:
         """The packed state, or ``None``."""

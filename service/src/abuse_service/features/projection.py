@@ -13,8 +13,6 @@ from abuse_service.identities.state import (
     Decided,
     EntityState,
     IdentityState,
-    JoinState,
-    join_key,
     link,
     share,
 )
@@ -68,46 +66,18 @@ class Projection:
 
     def _apply_joined(self, position: int, event: Event, content: Content | None) -> None:
         """Fold an event that carries Stripe ids, and whatever waited for what it teaches."""
-        owner = event.identity_entity
-        if owner is not None and all(self._is_owned(join) for join in event.joins):
-            # Nothing to learn: the usual case once a customer is known.
-            self._fold(event, content, owner, event.identity or "")
+        joins = self.states.joins
+        owner = event.identity_entity or joins.owner(event.joins)
+        if owner is None:
+            joins.wait(position, event)
             return
-        todo = deque([(position, event, content)])
-        while todo:
-            place, current, said = todo.popleft()
-            joins = [self._join(join) for join in current.joins]
-            owner = current.identity_entity or next((join.owner for join in joins if join.owner is not None), None)
-            if owner is None:
-                for join in joins:
-                    join.waiting[place] = current
-                continue
-            for waiting_place, waiting in self._claim(joins, owner, place):
-                todo.append((waiting_place, waiting, content_of(waiting)))
-            self._fold(current, said, owner, current.identity or "")
-
-    def _is_owned(self, join: str) -> bool:
-        state = self.states.find(join_key(join))
-        return isinstance(state, JoinState) and state.owner is not None
-
-    def _claim(self, joins: list[JoinState], owner: EntityKey, place: int) -> list[tuple[int, Event]]:
-        """Note whose these ids are; the events that waited for it. The first owner stays."""
-        released: dict[int, Event] = {}
-        for join in joins:
-            join.waiting.pop(place, None)
-            if join.owner is None:
-                join.owner = owner
-                released.update(join.waiting)
-                join.waiting = {}
-        for waiting_place, waiting in released.items():
-            for name in waiting.joins:
-                self._join(name).waiting.pop(waiting_place, None)
-        return sorted(released.items())
-
-    def _join(self, join: str) -> JoinState:
-        key = join_key(join)
-        state = self.states.edit(key)
-        return state if isinstance(state, JoinState) else self.states.add(key, JoinState())
+        released = deque(joins.claim(event.joins, owner))
+        self._fold(event, content, owner, event.identity or "")
+        while released:
+            # Its other ids are known from now on as well, and others may wait under those.
+            _, waiting = released.popleft()
+            released.extend(joins.claim(waiting.joins, owner))
+            self._fold(waiting, content_of(waiting), owner, "")
 
     def _fold(self, event: Event, content: Content | None, owner: EntityKey, identity: str) -> None:
         edit = self.states.edit

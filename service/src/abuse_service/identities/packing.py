@@ -7,7 +7,7 @@ import zstandard
 
 from abuse_client.contract import EVENT_CLASSES, AuthEventPayload, OrgMembership, ResolvedAction, Signal, Verdict
 from abuse_service.events.entity import EntityKind
-from abuse_service.identities.state import JOIN_LETTER, EntityState, IdentityState, JoinState, State
+from abuse_service.identities.state import EntityState, IdentityState, State
 
 _LARGE_BYTES = 400
 """Smaller states are kept as they are: there is nothing to gain."""
@@ -32,7 +32,7 @@ _DICTIONARY_TEXT = "\0".join(_NAMES).encode()
 _DICTIONARY = zstandard.ZstdCompressionDict(_DICTIONARY_TEXT, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
 _DICTIONARY.precompute_compress(level=1)
 
-STATE_FORMAT = 5 << 32 | zlib.crc32(_DICTIONARY_TEXT)
+STATE_FORMAT = 6 << 32 | zlib.crc32(_DICTIONARY_TEXT)
 """Changes whenever kept states change their shape or the dictionary; an image of another format is built anew."""
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -40,7 +40,6 @@ _compress = zstandard.ZstdCompressor(dict_data=_DICTIONARY, write_checksum=False
 _decompress = zstandard.ZstdDecompressor(dict_data=_DICTIONARY).decompress
 _identity = msgspec.msgpack.Decoder(IdentityState).decode
 _entity = msgspec.msgpack.Decoder(EntityState).decode
-_join = msgspec.msgpack.Decoder(JoinState).decode
 _USER_LETTER = EntityKind.USER.value
 
 
@@ -55,10 +54,7 @@ def squeeze(packed: bytes) -> bytes:
 
 
 def unpack(key: bytes, packed: bytes) -> State:
-    """The state under ``key``, of the kind that the key's letter says."""
+    """The state under ``key``: an identity's where the key is a user's."""
     if packed[0] == _FRAME_START:
         packed = _decompress(packed)
-    letter = key[:1]
-    if letter == _USER_LETTER:
-        return _identity(packed)
-    return _join(packed) if letter == JOIN_LETTER else _entity(packed)
+    return _identity(packed) if key[:1] == _USER_LETTER else _entity(packed)

@@ -1,14 +1,11 @@
 """What is kept of one entity: of an identity its record, of any entity its links and its features."""
 
 import bisect
-import functools
-import hashlib
 from typing import Any
 
 import msgspec
 
 from abuse_service.events.entity import STRONG_KINDS, EntityKey
-from abuse_service.events.event import Event
 from abuse_service.identities.record import Record
 
 MOST_STRONG = 64
@@ -60,22 +57,7 @@ class EntityState(msgspec.Struct, array_like=True):
     features: dict[str, Any] = {}
 
 
-class JoinState(msgspec.Struct, array_like=True):
-    """Whose a Stripe id is, or the events that wait until that is learned, by position."""
-
-    owner: EntityKey | None = None
-    waiting: dict[int, Event] = {}
-
-
-State = IdentityState | EntityState | JoinState
-
-JOIN_LETTER = b"J"
-
-
-@functools.lru_cache(maxsize=10_000)
-def join_key(join: str) -> bytes:
-    """The state key of a Stripe id such as ``charge:ch_1``. Stripe's ids are no personal data: no secret is needed."""
-    return JOIN_LETTER + hashlib.blake2b(join.encode(), digest_size=16).digest()
+State = IdentityState | EntityState
 
 
 def see(links: dict[EntityKey, Seen], key: EntityKey, at_ms: int, most: int) -> None:

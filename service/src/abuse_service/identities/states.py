@@ -10,7 +10,8 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
-from abuse_service.events.entity import EntityKind
+from abuse_service.events.entity import EntityKey, EntityKind
+from abuse_service.identities.joins import ColdOwners, Joins
 from abuse_service.identities.packing import pack, squeeze, unpack
 from abuse_service.identities.state import State
 
@@ -21,8 +22,8 @@ _MOST_ABSENT = 1_000
 _USER_LETTER = EntityKind.USER.value
 
 
-class ColdStates(Protocol):
-    """The states of the last finished cut, on disk."""
+class ColdStates(ColdOwners, Protocol):
+    """The states and the owners of Stripe ids of the last finished cut, on disk."""
 
     def load(self, key: bytes) -> bytes | None:
         """The packed state, or ``None``."""
@@ -36,6 +37,7 @@ class Cut(msgspec.Struct):
     ahead: tuple[int, ...]
     todo: set[bytes]
     packed: dict[bytes, bytes]
+    owners: dict[str, EntityKey]
 
 
 class States:
@@ -46,6 +48,7 @@ class States:
 
         Half as many unchanged ones stay live beside those, ready for use; the others rest as bytes.
         """
+        self.joins = Joins(cold)
         self._cold = cold
         self._most_hot = most_hot
         self._most_live = min(most_live, most_hot)
@@ -124,7 +127,7 @@ class States:
 
     def begin_cut(self, position: int, ahead: tuple[int, ...]) -> None:
         """Take the image of this instant: all events up to ``position``, and the request ids ``ahead`` of it."""
-        self._cut = Cut(position, ahead, self._dirty, {})
+        self._cut = Cut(position, ahead, self._dirty, {}, self.joins.begin_cut())
         self._dirty = set()
         self._cooling = self._thawed
         self._thawed = {}
@@ -152,6 +155,7 @@ class States:
         cut, self._cut = self._cut, None
         if cut is None:
             return
+        self.joins.finish_cut()
         for key, packed in self._cooling.items():
             self._rest(key, packed)
         self._cooling = {}
@@ -173,7 +177,7 @@ class States:
     def _rest(self, key: bytes, packed: bytes) -> None:
         """Hold a state that is on disk as bytes; not at all where the frame would outweigh them.
 
-        An entity of one member, a Stripe id: none is looked at before its next event, and then read from disk in
+        An entity of one member: it is not looked at before its next event, and then read from disk in
         microseconds.
         """
         if len(packed) <= _SMALL_BYTES and key[:1] != _USER_LETTER:
@@ -186,6 +190,7 @@ class States:
         cut, self._cut = self._cut, None
         if cut is None:
             return
+        self.joins.abandon_cut()
         self._dirty |= cut.todo | cut.packed.keys()
         for key in cut.packed:
             state = self._hot[key]

@@ -62,7 +62,7 @@ class SnapshotKeeper:
         states = self._projection.states
         features = frozenset(feature.declaration.key for feature in self._projection.catalog.features.values())
         log_position, ahead = self._event_log.last_position, self._event_log.pending_requests
-        snapshot = Snapshot(log_position, ahead, features, is_enforced=self._is_enforced())
+        snapshot = Snapshot(log_position, ahead, features, self._is_enforced(), states.joins.waiting)
         states.begin_cut(log_position, ahead)
         self._folded, self._taken_at = 0, time.monotonic()
         try:

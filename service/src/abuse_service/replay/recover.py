@@ -39,6 +39,9 @@ def recover(event_log: EventLog, snapshots: Snapshots, projection: Projection) -
     ahead = set(snapshot.ahead if snapshot else ())
     position = snapshot.position if snapshot else 0
     is_enforced = snapshot.is_enforced if snapshot else None
+    for place in snapshot.waiting if snapshot else ():
+        for stored in event_log.read(place - 1, limit=1):
+            projection.states.joins.wait(stored.position, stored.event)
     events = left_out = 0
     can_take_images = True
     for stored in event_log.read(position):
@@ -56,7 +59,8 @@ def recover(event_log: EventLog, snapshots: Snapshots, projection: Projection) -
         is_enforced = is_enforced if said is None else said
         events += 1
         if projection.states.wants_cut and can_take_images:
-            image = Snapshot(position, tuple(ahead), features, is_enforced=is_enforced is not False)
+            waiting = projection.states.joins.waiting
+            image = Snapshot(position, tuple(ahead), features, is_enforced is not False, waiting)
             can_take_images = _take_image(snapshots, projection, image)
     return Recovered(position, events, is_enforced, left_out)
 

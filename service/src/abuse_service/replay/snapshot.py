@@ -13,12 +13,14 @@ class Snapshot(msgspec.Struct, frozen=True):
     """All events up to ``position``, and those with the request ids ``ahead`` of it.
 
     ``features`` are the keys of the features that were folded; a policy that declares others needs a new image.
+    ``waiting`` are the positions of events that have no owner yet.
     """
 
     position: int
     ahead: tuple[int, ...]
     features: frozenset[str]
     is_enforced: bool = True
+    waiting: tuple[int, ...] = ()
     state_format: int = STATE_FORMAT
 
 

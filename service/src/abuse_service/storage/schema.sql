@@ -1,5 +1,5 @@
--- What one data directory keeps. The log (block) is the truth; event_key and request index it; state and snapshot are
--- a projection that can be rebuilt from it at any time.
+-- What one data directory keeps. The log (block) is the truth; event_key and request index it; state, owner
+-- and snapshot are a projection that can be rebuilt from it at any time.
 
 CREATE TABLE IF NOT EXISTS meta (
     name  TEXT PRIMARY KEY,
@@ -27,6 +27,12 @@ CREATE TABLE IF NOT EXISTS request (
 CREATE TABLE IF NOT EXISTS state (
     key  BLOB PRIMARY KEY CHECK (length(key) = 17),
     body BLOB NOT NULL
+) WITHOUT ROWID;
+
+-- Whose a Stripe id is, such as charge:ch_1: the key of its owner's state.
+CREATE TABLE IF NOT EXISTS owner (
+    stripe_id TEXT PRIMARY KEY,
+    key       BLOB NOT NULL CHECK (length(key) = 17)
 ) WITHOUT ROWID;
 
 CREATE TABLE IF NOT EXISTS snapshot (

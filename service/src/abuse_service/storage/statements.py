@@ -34,6 +34,12 @@ FROM json_each(:spans) WHERE true
 ON CONFLICT (key) DO UPDATE SET body = excluded.body
 """
 
+# :ids is a JSON list, :keys one blob of 17 bytes an id. The first owner stays.
+ADD_OWNERS = """
+INSERT OR IGNORE INTO owner (stripe_id, key)
+SELECT value, substr(:keys, key * 17 + 1, 17) FROM json_each(:ids)
+"""
+
 PUT_SNAPSHOT = """
 INSERT INTO snapshot (one, position, body) VALUES (1, ?, ?)
 ON CONFLICT (one) DO UPDATE SET position = excluded.position, body = excluded.body

@@ -26,4 +26,9 @@ def write_cut(connection: sqlite3.Connection, cut: Cut, snapshot: bytes) -> None
                 "spans": json.dumps(spans),
             },
         )
+    owners = sorted(cut.owners.items())
+    for start in range(0, len(owners), _ROWS_A_STATEMENT):
+        part = owners[start : start + _ROWS_A_STATEMENT]
+        parameters = {"ids": json.dumps([join for join, _ in part]), "keys": b"".join([key for _, key in part])}
+        connection.execute(statements.ADD_OWNERS, parameters)
     connection.execute(statements.PUT_SNAPSHOT, (cut.position, snapshot))

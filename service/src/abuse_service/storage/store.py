@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from abuse_service.errors import StorageUnavailable
+from abuse_service.events.entity import EntityKey
 from abuse_service.events.event import Event, Stored
 from abuse_service.events.log import Appended, Rejected
 from abuse_service.identities.states import Cut
@@ -178,6 +179,11 @@ class SqliteStore:
         row = self._reader.execute("SELECT body FROM state WHERE key = ?", (key,)).fetchone()
         return row[0] if row else None
 
+    def load_owner(self, join: str) -> EntityKey | None:
+        """Whose a Stripe id is, by the last finished cut."""
+        row = self._reader.execute("SELECT key FROM owner WHERE stripe_id = ?", (join,)).fetchone()
+        return row[0] if row else None
+
     def latest_snapshot(self) -> Snapshot | None:
         """What the states on disk are an image of."""
         row = self._reader.execute("SELECT body FROM snapshot").fetchone()
@@ -219,6 +225,7 @@ class SqliteStore:
         try:
             self._reader.execute("BEGIN IMMEDIATE")
             self._reader.execute("DELETE FROM state")
+            self._reader.execute("DELETE FROM owner")
             self._reader.execute("DELETE FROM snapshot")
             self._reader.execute("COMMIT")
         except sqlite3.Error as error:
