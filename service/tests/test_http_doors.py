@@ -1,7 +1,10 @@
 """Who may come in."""
 
+import contextlib
+import socket
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -119,3 +122,64 @@ def test_huge_numbers_are_named(service):
     """A number that fits no id is a 400 that names it."""
     for path in ("decisions/1" + "0" * 20, "events?after=1" + "0" * 20, f"events?after={2**63 - 1}"):
         assert service.client.get(f"/api/console/{path}").status_code == 400
+
+
+def connect(service):
+    """A bare connection to a service."""
+    url = service.client.base_url
+    return socket.create_connection((url.host, url.port), timeout=10)
+
+
+def test_slow_head_is_refused(run_service):
+    """A request whose head does not arrive in time is answered 408 and closed, however steadily it drips."""
+    service = run_service(read_seconds=0.5)
+    with connect(service) as idle, connect(service) as dripping:
+        started = time.monotonic()
+        for byte in b"GET /healthz HTTP/1.1\r\nhost: a\r\nx: ":
+            try:
+                dripping.sendall(bytes([byte]))
+            except OSError:
+                break
+            time.sleep(0.05)
+        assert time.monotonic() - started < 5
+        for connection in (idle, dripping):
+            assert connection.recv(1000).startswith(b"HTTP/1.1 408 ")
+            assert connection.recv(1000) == b""
+    assert service.client.get("/healthz").status_code == 200
+
+
+def test_slow_second_head_is_refused(run_service):
+    """A connection that was served once gets no more time for the head of its next request."""
+    service = run_service(read_seconds=0.5)
+    with connect(service) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\nGET /hea")
+        answers = b""
+        while part := connection.recv(1000):
+            answers += part
+    assert answers.startswith(b"HTTP/1.1 200 ")
+    assert b"HTTP/1.1 408 " in answers
+
+
+def test_huge_head_is_refused(service):
+    """A head without end is answered 431 and closed."""
+    with connect(service) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\n")
+        with pytest.raises(OSError, match=r"reset|pipe"):
+            connection.sendall((b"x: " + b"y" * 1000 + b"\r\n") * 20_000)
+    assert service.client.get("/healthz").status_code == 200
+
+
+def test_connections_are_bounded(run_service):
+    """A connection beyond the limit is closed; those that stand are served on, and room that is freed is given."""
+    service = run_service(connections=5)
+    standing = [connect(service) for _ in range(4)]
+    assert service.client.get("/healthz").status_code == 200
+    with connect(service) as beyond, contextlib.suppress(ConnectionResetError):
+        assert beyond.recv(1000) == b""
+    assert service.client.get("/healthz").status_code == 200
+    for connection in standing:
+        connection.close()
+    time.sleep(0.2)
+    with connect(service) as again:
+        again.sendall(b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n")
+        assert again.recv(1000).startswith(b"HTTP/1.1 200 ")

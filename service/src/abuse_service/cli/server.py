@@ -1,6 +1,7 @@
 """``abuse-service serve``."""
 
 import gc
+import resource
 import signal
 import socket
 import sys
@@ -8,12 +9,14 @@ import sys
 import uvicorn
 
 from abuse_service.api.app import Application
+from abuse_service.api.connections import bounded_protocol
 from abuse_service.errors import RefusedToStart
 from abuse_service.settings import Settings
 from abuse_service.telemetry import configure_logging, log
 from abuse_service.wiring import Service
 
 _DRAIN_SECONDS = 3
+_OTHER_FILES = 100
 _SWITCH_SECONDS = 0.0005
 """How long one thread may keep Python's lock while the other waits: the log writer needs it for microseconds."""
 
@@ -23,6 +26,7 @@ def serve(settings: Settings) -> None:
     configure_logging(settings.log_format)
     settings.require_doors()
     sys.setswitchinterval(_SWITCH_SECONDS)
+    _allow_files(settings.connections + _OTHER_FILES)
     listener = _listen(settings)
     # States hold no cycles: while the log is told again the collector would look at all of them and find nothing.
     gc.disable()
@@ -37,7 +41,7 @@ def serve(settings: Settings) -> None:
     config = uvicorn.Config(
         Application(service, settings),
         loop="uvloop",
-        http="httptools",
+        http=bounded_protocol(settings.read_seconds, settings.connections),
         lifespan="on",
         log_config=None,
         access_log=False,
@@ -53,6 +57,14 @@ def serve(settings: Settings) -> None:
     log.info("listening", url=url, data=str(settings.data))
     uvicorn.Server(config).run(sockets=[listener])
     log.info("stopped")
+
+
+def _allow_files(wanted: int) -> None:
+    """Let the process open as many files as its connections need, as far as the system lets it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
 
 
 def _listen(settings: Settings) -> socket.socket:
