@@ -1,6 +1,8 @@
 """The only place that picks implementations."""
 
 import asyncio
+import time
+from collections.abc import Callable
 
 from abuse_service.decisions.judge import Judge
 from abuse_service.enrichment.enricher import Enricher
@@ -28,8 +30,11 @@ __all__ = ["Service", "holds_database", "read_owner"]
 class Service:
     """A whole service over one data directory: opened, recovered, ready to be started on an event loop."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Raises `DirectoryInUse`, `RefusedToStart`, `PolicyError` or `StorageUnavailable`."""
+    def __init__(self, settings: Settings, now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000) -> None:
+        """``now_ms`` is the clock that stamps receipts.
+
+        Raises `DirectoryInUse`, `RefusedToStart`, `PolicyError` or `StorageUnavailable`.
+        """
         self.settings = settings
         policy = load_policy(settings.policy)
         try:
@@ -72,6 +77,7 @@ class Service:
             costs=CostIntake(namer),
             metrics=metrics,
             switch=switch,
+            now_ms=now_ms,
         )
         metrics.enforcing.set(self.flow.is_enforced)
         self._keeping: asyncio.Task[None] | None = None

@@ -1,0 +1,1 @@
+"""Labelled traffic through the real service: what is caught, how early, and who is hurt."""
