@@ -3,6 +3,7 @@
 import pytest
 
 from abuse_service.errors import PolicyError
+from abuse_service.features.catalog import Catalog
 from abuse_service.features.declaration import Aggregate, Declaration, Entity
 from abuse_service.testing import NOW_MS, World, event, policy_of
 
@@ -44,6 +45,47 @@ def declared(**said: object) -> Declaration:
             "expected life or a window from 1m to 90d, found '91d'",
             "window",
         ),
+        ("{entity: user, events: [user.deleted], aggregate: rate}", "rate needs a window", "window"),
+        (
+            "{entity: user, events: [user.deleted], aggregate: age, window: 1h}",
+            "age looks at all of life and takes no window",
+            "window",
+        ),
+        (
+            "{entity: user, events: [user.deleted], aggregate: age, value: occurred_at}",
+            "age takes no value",
+            "value",
+        ),
+        (
+            "{entity: user, events: [user.deleted], aggregate: last, value: occurred_at, window: 1h, approximate: 0.1}",
+            "last is always exact",
+            "approximate",
+        ),
+        (
+            "{entity: user, events: [user.deleted], aggregate: count, approximate: 0.1}",
+            "count for life is exact",
+            "approximate",
+        ),
+        (
+            "{entity: user, events: [user.deleted], aggregate: count, window: 1m, approximate: 0.01}",
+            "expected a share of the window from 0.005 to 0.5, a second or more, found 0.01",
+            "approximate",
+        ),
+        (
+            "{entity: user, events: [user.deleted], aggregate: distinct, value: identity, approximate: 0.01}",
+            "expected a relative error from 0.1 to 0.5, found 0.01",
+            "approximate",
+        ),
+        (
+            "{entity: user, events: [auth.signin], aggregate: top, value: event.email}",
+            "top keeps values as they are, and email is personal; count it with distinct",
+            "value",
+        ),
+        (
+            "{entity: user, events: [auth.signin], aggregate: top, value: 'string(event)'}",
+            "top names its field, as in event.model",
+            "value",
+        ),
     ],
 )
 def test_declaration_keeps_the_laws(said: str, message: str, place: str) -> None:
@@ -77,6 +119,8 @@ def test_windows_from_minute_to_quarter(window: str) -> None:
         {"events": ["auth.signin"]},
         {"entity": Entity.IP},
         {"where": "event.streamed"},
+        {"window": "1h", "approximate": 0.1},
+        {"aggregate": Aggregate.RATE, "window": "1h"},
         {"aggregate": Aggregate.DISTINCT, "value": "event.model"},
     ],
     ids=lambda change: next(iter(change)),
@@ -98,6 +142,110 @@ def test_equal_declarations_count_once() -> None:
     world = world_with(f"one: {same}\nother: {same}")
     world.classify()
     assert (world.feature("one"), world.feature("other")) == (1, 1)
+
+
+def keys_of(features: str) -> dict[str, str]:
+    """The key of each feature's state."""
+    return {name: feature.key for name, feature in policy_of(features=features).catalog.features.items()}
+
+
+def test_alike_features_share_their_state() -> None:
+    """What reads the same events and values and is kept alike is kept once, whatever else is declared."""
+    cost = "{entity: user, events: [request.cost_reported], value: event.cost"
+    alone = keys_of(f"sum_1h: {cost}, aggregate: sum, window: 1h}}")
+    keys = keys_of(
+        f"""
+sum_1h: {cost}, aggregate: sum, window: 1h}}
+sum_24h: {cost}, aggregate: sum, window: 24h}}
+mean_2h: {cost}, aggregate: mean, window: 2h}}
+sum_7d: {cost}, aggregate: sum, window: 7d}}
+about_1h: {cost}, aggregate: sum, window: 1h, approximate: 0.1}}
+about_2h: {cost}, aggregate: sum, window: 2h, approximate: 0.1}}
+min_1h: {cost}, aggregate: min, window: 1h}}
+last_1h: {cost}, aggregate: last, window: 1h}}
+whole: {cost}, aggregate: sum}}
+of_cluster: {cost.replace("user", "cluster")}, aggregate: sum}}
+"""
+    )
+    assert keys["sum_1h"] == alone["sum_1h"] == keys["sum_24h"] == keys["mean_2h"]
+    assert keys["min_1h"] == keys["last_1h"]
+    assert keys["whole"] == keys["of_cluster"]
+    apart = [keys[name] for name in ("sum_1h", "sum_7d", "about_1h", "about_2h", "min_1h", "whole")]
+    assert len(set(apart)) == len(apart)
+    assert all(len(key) == 5 for key in keys.values())
+
+
+def test_shared_state_takes_each_event_once() -> None:
+    """Features that share a state read it each in its own way."""
+    cost = "{entity: user, events: [request.cost_reported], value: event.cost"
+    world = world_with(
+        f"""
+sum_1h: {cost}, aggregate: sum, window: 1h}}
+sum_24h: {cost}, aggregate: sum, window: 24h}}
+mean_24h: {cost}, aggregate: mean, window: 24h}}
+"""
+    )
+    world.report_cost(request_id=1, cost=4, occurred_at=NOW_MS - 2 * 3_600_000)
+    world.report_cost(request_id=2, cost=8)
+    assert [world.feature(name) for name in ("sum_1h", "sum_24h", "mean_24h")] == [8, 12, 6.0]
+
+
+def test_catalog_may_update_some_keys_only() -> None:
+    """A catalog of some keys updates those states and no others, so that a new feature can be filled by itself."""
+    policy = policy_of(
+        features="""
+old: {entity: user, events: [auth.signin], aggregate: count}
+new: {entity: user, events: [auth.signin], aggregate: age}
+"""
+    )
+    new = policy.catalog.features["new"].key
+    catalog = Catalog(policy.document.features, {new})
+    assert list(catalog.features) == ["new"]
+    assert [feature.key for feature in catalog.plan("auth.signin")[b"u"]] == [new]
+    assert catalog.plan("request.classified") == {}
+
+
+def test_top_rate_and_age() -> None:
+    """The most frequent value, events a second, and the seconds since the first one."""
+    world = world_with(
+        """
+model: {entity: user, events: [request.classified], aggregate: top, value: event.model, window: 1h}
+rate: {entity: user, events: [request.classified], aggregate: rate, window: 1m}
+age: {entity: user, events: [request.classified], aggregate: age}
+"""
+    )
+    for number, model in enumerate(["b", "a", "b", "", "c"]):
+        world.classify(model=model, occurred_at=NOW_MS - 40_000 + number * 10_000)
+    assert world.feature("model") == "b"
+    assert world.feature("rate") == pytest.approx(5 / 60)
+    assert world.feature("age") == 40.0
+    assert world.feature("age", at=NOW_MS - 50_000) is None
+
+
+def test_rules_read_the_cluster_as_one() -> None:
+    """A feature of a cluster is read over the events of all whom strong links reach."""
+    rule = """
+- id: cluster-rate
+  title: Many requests of a cluster
+  signal: high_velocity
+  when: cluster_models >= 2 && cluster_requests == 3
+  reason: "{cluster_requests} requests"
+  weight: 0.5
+"""
+    policy = policy_of(
+        rules=rule,
+        features="""
+cluster_requests: {entity: cluster, events: [request.classified], aggregate: count, window: 1h}
+cluster_models: {entity: cluster, events: [request.classified], aggregate: distinct, value: event.model, window: 1h}
+""",
+    )
+    world = World(policy)
+    for user in ("u1", "u2"):
+        world.sign_in(user, stytch_hardware_fingerprint="device-1")
+    world.classify("u2", model="a")
+    world.classify("u2", model="b")
+    decision = world.classify("u1", model="a")
+    assert [outcome.reason for outcome in decision.rules] == ["3 requests"]
 
 
 def test_where_and_matching_select() -> None:

@@ -24,6 +24,13 @@ models_1m: {entity: user, events: [request.classified], aggregate: distinct, val
 bare_1h: {entity: user, events: [request.classified], aggregate: ratio, matching: "!has(event.has_tools)", window: 1h}
 amounts: {entity: card, events: [stripe.payment_intent.succeeded], aggregate: sum, value: event.amount}
 ip_users_1h: {entity: ip, events: [auth.signup, auth.signin], aggregate: distinct, value: identity, window: 1h}
+models_life: {entity: user, events: [request.classified], aggregate: distinct, value: event.requested_model}
+top_1h: {entity: user, events: [request.classified], aggregate: top, value: event.requested_model, window: 1h}
+known_for: {entity: user, events: [auth.signin, auth.signup], aggregate: age}
+rate_1m: {entity: user, events: [request.classified], aggregate: rate, window: 1m, approximate: 0.1}
+cost_max_1h:
+  {entity: user, events: [request.cost_reported], aggregate: max, value: event.cost, window: 1h, approximate: 0.1}
+cluster_cost: {entity: cluster, events: [request.cost_reported], aggregate: sum, value: event.cost}
 seen_1h: {entity: device, events: [auth.signin], aggregate: count, window: 1h}
 """
 )

@@ -10,7 +10,9 @@ import pytest
 
 from abuse_client.contract import EVENT_CLASSES, AuthEventPayload, ClassifyPayload, CostPayload
 from abuse_service.events.entity import EntityKind
-from abuse_service.features.declaration import LONGEST_WINDOW_MS, MOST_DISTINCT, STEPS
+from abuse_service.features.declaration import LARGEST_STEP, LONGEST_WINDOW_MS, SMALLEST_STEP, Aggregate
+from abuse_service.features.rows import FEW_ROWS, GRACE_MS, LIFE_ROWS, MOST_ROWS
+from abuse_service.features.top import LONGEST_TEXT
 from abuse_service.identities.record import Record
 from abuse_service.identities.state import IdentityState
 from abuse_service.policy.policy import Policy
@@ -43,12 +45,21 @@ def test_policy_page_shows_a_policy() -> None:
     assert [rule.text.id for rule in Policy(example).rules] == ["too-fast"]
 
 
+def test_every_aggregate_has_its_bounds() -> None:
+    """The page says of each aggregate, once, how exact it is."""
+    assert sorted(name for names, *_ in GENERATOR["EXACTNESS"] for name in names) == sorted(Aggregate)
+
+
 def test_policy_page_names_the_limits() -> None:
     """The limits that the page tells are those of the code."""
     text = (REFERENCE / "policy.md").read_text("utf-8")
-    assert "steps of a sixtieth" in text
-    assert STEPS == 60
-    assert f"tell {MOST_DISTINCT} values apart" in text
+    text = " ".join(text.split())
+    assert f"stops at {MOST_ROWS:,}" in text
+    assert f"has {FEW_ROWS} events or fewer" in text
+    assert f"from {SMALLEST_STEP} to {LARGEST_STEP}" in text
+    assert f"from {GRACE_MS // 60_000} minutes before" in text
+    assert f"the newest {LIFE_ROWS} events" in text
+    assert f"cut to {LONGEST_TEXT} characters" in text
     assert f"to `{LONGEST_WINDOW_MS // 86_400_000}d`" in text
 
 

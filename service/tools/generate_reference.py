@@ -13,7 +13,9 @@ from typing import Any
 import msgspec
 from pydantic.fields import FieldInfo
 
-from abuse_service.features.declaration import Aggregate, Declaration, Entity
+from abuse_service.features.declaration import SMALLEST_ERROR, Aggregate, Declaration, Entity
+from abuse_service.features.distinct import MOST_DISTINCT
+from abuse_service.features.rows import FEW_ROWS, MOST_ROWS
 from abuse_service.policy.document import Case, Document, Outcome, RuleText
 from abuse_service.policy.vocabulary import FACTS
 from abuse_service.settings import Settings, Token
@@ -27,11 +29,44 @@ AGGREGATES = {
     Aggregate.MIN: ("double", "smallest `value`", "unknown"),
     Aggregate.MAX: ("double", "largest `value`", "unknown"),
     Aggregate.MEAN: ("double", "mean of `value`, fractions rounded", "0.0"),
-    Aggregate.DISTINCT: ("int", "number of distinct values, 1000 at most; empty text does not count", "0"),
     Aggregate.FIRST: ("double", "`value` of the earliest event; of several at one instant the smallest", "unknown"),
     Aggregate.LAST: ("double", "`value` of the latest event; of several at one instant the largest", "unknown"),
+    Aggregate.DISTINCT: ("int", "number of distinct values; empty text does not count", "0"),
+    Aggregate.TOP: ("string", "most frequent `value`, of several the first in the alphabet", "unknown"),
+    Aggregate.RATE: ("double", "events a second", "0.0"),
+    Aggregate.AGE: ("double", "seconds since the earliest event; takes no window", "unknown"),
     Aggregate.RATIO: ("double", "share of events for which `matching` holds", "0.0"),
 }
+_TOTALS = (Aggregate.COUNT, Aggregate.SUM, Aggregate.MEAN, Aggregate.RATE, Aggregate.RATIO)
+EXACTNESS = [
+    (
+        _TOTALS,
+        f"the newest {MOST_ROWS:,} events of the window",
+        f"`approximate: SHARE`: every event, the newest {FEW_ROWS} exactly, older ones in steps of that share",
+        "every event",
+    ),
+    (
+        (Aggregate.MIN, Aggregate.MAX),
+        f"the newest {MOST_ROWS:,} events of the window",
+        "`approximate: SHARE`: the same",
+        "every event",
+    ),
+    ((Aggregate.FIRST,), f"the newest {MOST_ROWS:,} events of the window", "always exact", "every event"),
+    ((Aggregate.LAST,), "every event", "always exact", "every event"),
+    (
+        (Aggregate.DISTINCT,),
+        f"up to {MOST_DISTINCT:,} values in two windows' time, then no more are told apart",
+        f"`approximate: ERROR`, {SMALLEST_ERROR} or more: an estimate beyond, to that share of two windows' values",
+        f"up to {MOST_DISTINCT:,} values, then no more, or an estimate",
+    ),
+    (
+        (Aggregate.TOP,),
+        f"the newest {MOST_ROWS:,} events of the window",
+        "always exact",
+        f"the newest {MOST_ROWS:,} events",
+    ),
+    ((Aggregate.AGE,), "", "always exact", "every event"),
+]
 ENTITIES = {
     Entity.USER: "the identity that the event is about",
     Entity.ORGANIZATION: "the organization that a request or an `org.*` event names",
@@ -43,6 +78,7 @@ ENTITIES = {
     Entity.MAILBOX: "where mail really arrives: tags and ignored dots removed",
     Entity.EMAIL_DOMAIN: "the registrable domain of the address",
     Entity.CUSTOMER: "the Stripe customer",
+    Entity.CLUSTER: "the identity with all that strong links reach when it is judged, as if they were one",
 }
 
 
@@ -55,6 +91,10 @@ def tables() -> dict[str, list[str]]:
         "aggregates": _table(
             ["aggregate", "type", "what it is", "without an event"],
             [[f"`{name}`", *AGGREGATES[name]] for name in Aggregate],
+        ),
+        "exactness": _table(
+            ["aggregate", "a window looks at", "approximate", "life looks at"],
+            [[", ".join(f"`{one}`" for one in names), *said] for names, *said in EXACTNESS],
         ),
         "entities": _table(["entity", "whose history"], [[f"`{name}`", ENTITIES[name]] for name in Entity]),
         "document": _keys(Document),

@@ -10,6 +10,7 @@ from abuse_service.events.entity import KIND_NAMES
 from abuse_service.events.event import Event, Stored
 from abuse_service.events.log import Rejected
 from abuse_service.features.catalog import Catalog
+from abuse_service.features.declaration import Entity
 from abuse_service.identities import facts
 from abuse_service.identities.merge import Layer, flatten, newest
 from abuse_service.identities.record import Record
@@ -25,7 +26,7 @@ def iso(at_ms: int) -> str:
 
 def identity_view(state: IdentityState, catalog: Catalog, now_ms: int) -> dict[str, Any]:
     """The whole record of an identity, its own features as of now, and its newest decisions."""
-    own = {name: feature for name, feature in catalog.features.items() if feature.letter == b"u"}
+    own = {name: feature for name, feature in catalog.features.items() if feature.declaration.entity is Entity.USER}
     return {
         "identity_key": state.key,
         "first_seen_at": iso(state.first_seen_ms),

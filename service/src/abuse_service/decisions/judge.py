@@ -49,7 +49,7 @@ class Judge:
         cluster = find_cluster(self._projection, entity, state)
         situation = Situation(entity, state, cluster, at_ms, request, facts, self._is_trusted(state))
         values = {name: read(situation) for name, read in self._facts.items()}
-        values |= self._read_features(state, entities, at_ms)
+        values |= self._read_features(state, entities, cluster.members, at_ms)
         outcomes = self._run_rules(values)
         fired = [outcome for outcome in outcomes if outcome.state is RuleState.FIRED]
         risk = _combine(fired)
@@ -90,10 +90,18 @@ class Judge:
         profile = state.record.profile
         return newest(profile, "is_bot") is True or newest(profile, "is_admin") is True
 
-    def _read_features(self, state: IdentityState, entities: tuple[EntityKey, ...], at_ms: int) -> dict[str, Any]:
-        """Each feature that a rule reads: the identity's own, or the largest over the entities of its kind."""
+    def _read_features(
+        self, state: IdentityState, entities: tuple[EntityKey, ...], members: tuple[EntityKey, ...], at_ms: int
+    ) -> dict[str, Any]:
+        """Each feature that a rule reads: the identity's own, its cluster's as if that were one identity, or the
+        largest over the entities of its kind.
+        """
         values = {}
         for name, feature in self._features.items():
+            if feature.is_of_cluster:
+                known_members = (self._projection.identity(member) for member in members)
+                values[name] = feature.read_together([one.features for one in known_members if one], at_ms)
+                continue
             if feature.letter == b"u":
                 values[name] = feature.read(state.features, at_ms)
                 continue

@@ -1,28 +1,30 @@
 """The declared features, compiled: which event updates what, and how each is read."""
 
+import functools
 import hashlib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 import msgspec
 
+from abuse_service.errors import PolicyError
 from abuse_service.events.content import Content
 from abuse_service.events.entity import EntityKind
 from abuse_service.events.event import Event
 from abuse_service.features.declaration import Aggregate, Declaration, Entity
+from abuse_service.features.distinct import HASH_BYTES
 from abuse_service.features.expression import Expression, Kind, Vocabulary
 from abuse_service.features.windows import Window, make_window
 
-LETTERS = {Entity(kind.name.lower()): kind.value for kind in EntityKind}
+LETTERS = {Entity(kind.name.lower()): kind.value for kind in EntityKind} | {Entity.CLUSTER: EntityKind.USER.value}
 
 _VOCABULARY = Vocabulary({"event": Kind.MAP, "facts": Kind.MAP, "event_type": Kind.STRING})
 _KINDS = {
     Aggregate.COUNT: Kind.INT,
     Aggregate.SUM: Kind.INT,
     Aggregate.DISTINCT: Kind.INT,
-    Aggregate.MEAN: Kind.DOUBLE,
-    Aggregate.RATIO: Kind.DOUBLE,
+    Aggregate.TOP: Kind.STRING,
 }
 
 Read = Callable[["Occurrence"], Any]
@@ -53,7 +55,11 @@ class Occurrence:
 
 
 class Feature:
-    """One declared feature, compiled."""
+    """One declared feature, compiled.
+
+    ``key`` names its state in an entity's states. Features that are kept alike share it, and each event then counts
+    once; whatever else is declared, a feature's key stays what it is.
+    """
 
     def __init__(self, name: str, declaration: Declaration) -> None:
         """Raises `PolicyError` where the declaration does not hold together."""
@@ -62,9 +68,12 @@ class Feature:
         self.name = name
         self.declaration = declaration
         self.letter = LETTERS[declaration.entity]
+        self.is_of_cluster = declaration.entity is Entity.CLUSTER
         self.kind = _KINDS.get(declaration.aggregate, Kind.DOUBLE)
-        self._window: Window = make_window(declaration.aggregate, declaration.key, declaration.window_ms)
-        self.read = self._window.read
+        self._window: Window = make_window(
+            declaration.aggregate, declaration.window_ms, declaration.approximate, declaration.state_key
+        )
+        self.key = self._window.key
         self._where = _condition(declaration.where, f"{path}.where")
         self._value = self._value_reader(declaration, path)
 
@@ -76,7 +85,9 @@ class Feature:
             return None
         value = _value(declaration.value, f"{path}.value")
         if declaration.aggregate is Aggregate.DISTINCT:
-            return _hashed(value)
+            return _identity_hash if declaration.value == "identity" else _hashed(value)
+        if declaration.aggregate is Aggregate.TOP:
+            return _text(value)
         return _whole(value) if declaration.aggregate in (Aggregate.SUM, Aggregate.MEAN) else _fraction(value)
 
     def update(self, states: dict[str, Any], occurrence: Occurrence) -> None:
@@ -87,16 +98,29 @@ class Feature:
         if value is not None:
             self._window.update(states, occurrence.event.occurred_at_ms, value)
 
+    def read(self, states: dict[str, Any], at_ms: int) -> Any:
+        """The feature of one entity as of an instant; ``None`` where there is no value."""
+        window = self._window
+        return window.together([window.part(states, at_ms)])
+
+    def read_together(self, members: Iterable[dict[str, Any]], at_ms: int) -> Any:
+        """The feature over the events of several entities, as if they were one."""
+        window = self._window
+        return window.together([window.part(states, at_ms) for states in members] or [window.part({}, at_ms)])
+
 
 class Catalog:
-    """All features of a policy."""
+    """All features of a policy, or those whose states stand under ``keys``: only they are updated then."""
 
-    def __init__(self, declarations: dict[str, Declaration]) -> None:
-        self.features = {name: Feature(name, declaration) for name, declaration in declarations.items()}
+    def __init__(self, declarations: dict[str, Declaration], keys: Collection[str] | None = None) -> None:
+        every = {name: Feature(name, declaration) for name, declaration in declarations.items()}
+        self.features = {name: feature for name, feature in every.items() if keys is None or feature.key in keys}
         self.names = _names_read(declarations.values())
         self._plan: dict[str, dict[bytes, list[Feature]]] = {}
-        # Two names for one meaning share one state, which takes each event once.
-        for feature in {feature.declaration.key: feature for feature in self.features.values()}.values():
+        # Features that share a state share the events it takes: each is taken once.
+        keepers = {feature.key: feature for feature in self.features.values()}
+        _check_keys(self.features.values(), keepers)
+        for feature in keepers.values():
             for event_type in dict.fromkeys(feature.declaration.events):
                 self._plan.setdefault(event_type, {}).setdefault(feature.letter, []).append(feature)
 
@@ -109,6 +133,13 @@ def _names_read(declarations: Iterable[Declaration]) -> tuple[str, ...]:
     """Fields of events that some expression reads: only these are handed to it."""
     texts = [text for said in declarations for text in (said.where, said.matching, said.value) if text]
     return tuple(sorted({name for text in texts for name in re.findall(r"\bevent\.(\w+)", text)}))
+
+
+def _check_keys(features: Iterable[Feature], keepers: Mapping[str, Feature]) -> None:
+    """Refuse two features whose states would stand in one place by chance (1 in 2**30)."""
+    for feature in features:
+        if keepers[feature.key].declaration.scope != feature.declaration.scope:
+            raise PolicyError("write its where or value another way", path=f"features.{feature.name}")
 
 
 _NO_PLAN: dict[bytes, list[Feature]] = {}
@@ -155,12 +186,28 @@ def _fraction(read: Read) -> Read:
 
 
 def _hashed(read: Read) -> Read:
-    def read_hash(occurrence: Occurrence) -> int | None:
+    """A hash of the value, spread evenly; what is absent or empty is no value."""
+
+    def read_hash(occurrence: Occurrence) -> bytes | None:
         value = read(occurrence)
-        if value is None or value == "":
-            return None
-        if isinstance(value, int):
-            return int(value)
-        return int.from_bytes(hashlib.blake2b(str(value).encode(), digest_size=7).digest(), "big")
+        return None if value is None or value == "" else _hash(str(value))
 
     return read_hash
+
+
+@functools.lru_cache(maxsize=10_000)
+def _hash(text: str) -> bytes:
+    return hashlib.blake2b(text.encode(errors="replace"), digest_size=HASH_BYTES).digest()
+
+
+def _identity_hash(occurrence: Occurrence) -> bytes:
+    # An entity's key is a hash already.
+    return occurrence.identity_number.to_bytes(HASH_BYTES, "big")
+
+
+def _text(read: Read) -> Read:
+    def read_text(occurrence: Occurrence) -> str | None:
+        value = read(occurrence)
+        return None if value is None or value == "" else str(value)
+
+    return read_text

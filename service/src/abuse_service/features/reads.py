@@ -5,9 +5,27 @@ from collections.abc import Collection, Mapping
 
 from abuse_service.errors import PolicyError
 from abuse_service.events.content import EVENT_FIELDS
-from abuse_service.features.declaration import Declaration
+from abuse_service.features.declaration import Aggregate, Declaration
 
 _FIELD = re.compile(r"\bevent\.(\w+)")
+
+_PERSONAL = frozenset(
+    {
+        "actor_email",
+        "email",
+        "geo_latitude",
+        "geo_longitude",
+        "ip_address",
+        "kilo_user_id",
+        "previous_email",
+        "signup_ip",
+        "subject",
+        "system_prompt",
+        "user_agent",
+        "user_prompt",
+    }
+)
+"""Fields that no state may hold in the clear (decision 6): their values can be counted, not named."""
 
 
 def check_reads(declarations: Mapping[str, Declaration], further_types: Collection[str]) -> None:
@@ -23,8 +41,21 @@ def check_reads(declarations: Mapping[str, Declaration], further_types: Collecti
                     f"{event_type} is no known type of event; if your cloud sends it, name it in event_types",
                     path=f"features.{name}.events",
                 )
+        if said.aggregate is Aggregate.TOP:
+            _check_personal(name, said.value or "")
         if set(said.events) <= EVENT_FIELDS.keys():
             _check_fields(name, said)
+
+
+def _check_personal(name: str, value: str) -> None:
+    for field in _FIELD.findall(value):
+        if field in _PERSONAL:
+            raise PolicyError(
+                f"top keeps values as they are, and {field} is personal; count it with distinct",
+                path=f"features.{name}.value",
+            )
+    if re.search(r"\bevent\b(?!\.\w)", value):
+        raise PolicyError("top names its field, as in event.model", path=f"features.{name}.value")
 
 
 def _check_fields(name: str, said: Declaration) -> None:

@@ -1,224 +1,285 @@
-"""State and arithmetic of one feature of one entity.
+"""The aggregates of one entity: what an event adds to their state, and what that says as of an instant (ADR 0012).
 
-Each class below updates a place in a dict of feature states and reads it as of an instant. All of them give the same
-state for any order of updates.
+Each class below updates one place in a dict of states. All of them give the same state for any order of updates, and
+read nothing that happened later than the instant.
 """
 
-import bisect
-from collections.abc import Callable
+import struct
+from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any, Protocol
 
-from abuse_service.events.event import FUTURE_TOLERANCE_MS
-from abuse_service.features.declaration import MOST_DISTINCT, STEPS, Aggregate
+from abuse_service.features.declaration import Aggregate
+from abuse_service.features.distinct import Distinct
+from abuse_service.features.rows import (
+    FEW_ROWS,
+    GRACE_MS,
+    LIFE_ROWS,
+    MOST_ROWS,
+    TIME_BYTES,
+    Rows,
+    fraction_bytes,
+    fraction_of,
+    time_bytes,
+    time_of,
+    whole_bytes,
+)
+from abuse_service.features.steps import Folding, Steps
+from abuse_service.features.top import Top
 from abuse_service.identities.merge import add_bounded
+
+_DAY_MS = 86_400_000
+_SPANS_MS = (_DAY_MS, 30 * _DAY_MS, 90 * _DAY_MS)
+"""Exact windows share their rows with the longest of these that holds them, whichever others are declared."""
 
 
 class Window(Protocol):
-    """State of a feature under its key in ``states``."""
+    """One aggregate. ``key`` names its state, which windows that are kept alike share."""
+
+    key: str
 
     def update(self, states: dict[str, Any], at_ms: int, value: Any) -> None:
         """Take in a value that occurred at ``at_ms``."""
         ...
 
-    def read(self, states: dict[str, Any], at_ms: int) -> Any:
-        """The feature as of ``at_ms``; ``None`` where there is no value."""
+    def part(self, states: dict[str, Any], at_ms: int) -> Any:
+        """What one entity adds to the feature as of ``at_ms``."""
+        ...
+
+    def together(self, parts: Sequence[Any]) -> Any:
+        """The feature over these parts, of one entity or of several; ``None`` where there is no value."""
         ...
 
 
-def make_window(aggregate: Aggregate, key: str, window_ms: int | None) -> Window:
-    """The window of an aggregate; ``window_ms`` ``None`` is for life."""
+def make_window(
+    aggregate: Aggregate, window_ms: int | None, approximate: float | None, key_of: Callable[[str], str]
+) -> Window:
+    """The window of an aggregate; ``window_ms`` ``None`` is for life.
+
+    ``key_of`` makes a key of what the state is like.
+    """
     if aggregate is Aggregate.DISTINCT:
-        return Distinct(key, window_ms)
+        return Distinct(key_of, window_ms, is_estimated=approximate is not None)
+    if aggregate is Aggregate.AGE or (aggregate is Aggregate.FIRST and window_ms is None):
+        return Earliest(key_of(f"{aggregate} life"), is_age=aggregate is Aggregate.AGE)
+    keeping = _keeping(window_ms, approximate)
+    if aggregate is Aggregate.TOP:
+        return Top(key_of(f"top {keeping}"), keeping[0], window_ms)
     if aggregate in (Aggregate.FIRST, Aggregate.LAST):
-        return Edge(key, window_ms, is_last=aggregate is Aggregate.LAST)
-    if aggregate in (Aggregate.MEAN, Aggregate.RATIO):
-        return Mean(
-            make_window(Aggregate.SUM, key + "s", window_ms), make_window(Aggregate.COUNT, key + "n", window_ms)
-        )
+        kept = f"fraction {keeping}" if window_ms else "last life"
+        return Edge(key_of(kept), keeping, window_ms, is_last=aggregate is Aggregate.LAST)
     if aggregate in (Aggregate.MIN, Aggregate.MAX):
-        return Extreme(key, window_ms, max if aggregate is Aggregate.MAX else min)
-    return LifeTotal(key) if window_ms is None else Total(key, window_ms)
+        # Rows alone serve both; what is folded has chosen one.
+        kept = f"fraction {keeping}" if window_ms and approximate is None else f"{aggregate} {keeping}"
+        return Extreme(key_of(kept), keeping, window_ms, is_largest=aggregate is Aggregate.MAX)
+    kind = _KINDS[aggregate]
+    return Total(key_of(f"{kind} {keeping}"), keeping, window_ms, kind, aggregate)
 
 
-class LifeTotal:
-    """Sum for life. Exact."""
+Keeping = tuple[int | None, int | None]
+"""How long events are kept, and the steps of older ones; ``None`` for life, and where there are no steps."""
 
-    def __init__(self, key: str) -> None:
-        self._key = key
-
-    def update(self, states: dict[str, Any], at_ms: int, value: Any) -> None:
-        states[self._key] = add_bounded(states.get(self._key, 0), value)
-
-    def read(self, states: dict[str, Any], at_ms: int) -> int:
-        return states.get(self._key, 0)  # type: ignore[no-any-return]
-
-
-class Total:
-    """Sum over a sliding window: a flat list of step, sum, step, sum, …, oldest first."""
-
-    def __init__(self, key: str, window_ms: int) -> None:
-        self._key = key
-        self._step_ms = max(1, window_ms // STEPS)
-        self._kept_steps = _kept_steps(self._step_ms)
-
-    def update(self, states: dict[str, Any], at_ms: int, value: Any) -> None:
-        step = at_ms // self._step_ms
-        sums = states.get(self._key)
-        if sums is None:
-            states[self._key] = [step, value]
-            return
-        newest = sums[-2]
-        if step == newest:
-            sums[-1] = add_bounded(sums[-1], value)
-        elif step > newest:
-            sums.append(step)
-            sums.append(value)
-            expired = step - self._kept_steps
-            if sums[0] <= expired:
-                _drop_expired(sums, expired)
-        elif step > newest - self._kept_steps:
-            _insert(sums, step, value)
-
-    def read(self, states: dict[str, Any], at_ms: int) -> int:
-        sums = states.get(self._key)
-        if sums is None:
-            return 0
-        step = at_ms // self._step_ms
-        total: int = 0
-        for place in range(len(sums) - 2, -1, -2):
-            if sums[place] <= step - STEPS:
-                break
-            if sums[place] <= step:
-                total += sums[place + 1]
-        return total
+_KINDS = {
+    Aggregate.COUNT: "count",
+    Aggregate.RATE: "count",
+    Aggregate.SUM: "whole",
+    Aggregate.MEAN: "whole",
+    Aggregate.RATIO: "flag",
+}
 
 
-class Extreme:
-    """Smallest or largest value over a window, or for life: one a step, oldest first."""
-
-    def __init__(self, key: str, window_ms: int | None, pick: Callable[..., Any]) -> None:
-        """``pick`` is ``min`` or ``max``."""
-        self._key = key
-        self._step_ms = max(1, window_ms // STEPS) if window_ms else None
-        self._kept_steps = _kept_steps(self._step_ms) if self._step_ms else 1
-        self._pick = pick
-
-    def update(self, states: dict[str, Any], at_ms: int, value: Any) -> None:
-        step = at_ms // self._step_ms if self._step_ms else 0
-        extremes: dict[int, Any] = states.setdefault(self._key, {})
-        newest = next(reversed(extremes), step)
-        if step <= newest - self._kept_steps:
-            return
-        if step in extremes:
-            extremes[step] = self._pick(extremes[step], value)
-            return
-        extremes[step] = value
-        if step < newest:
-            _sort(extremes, sorted(extremes.items()))
-        for old in [old for old in extremes if old <= step - self._kept_steps]:
-            del extremes[old]
-
-    def read(self, states: dict[str, Any], at_ms: int) -> Any:
-        extremes = states.get(self._key, {})
-        step = at_ms // self._step_ms if self._step_ms else 0
-        inside = [value for place, value in extremes.items() if step - STEPS < place <= step]
-        return self._pick(inside) if inside else None
+def _keeping(window_ms: int | None, approximate: float | None) -> Keeping:
+    if window_ms is None:
+        return None, None
+    if approximate is None:
+        return next(span_ms for span_ms in _SPANS_MS if window_ms <= span_ms) + GRACE_MS, None
+    return window_ms + GRACE_MS, int(window_ms * approximate)
 
 
-class Distinct:
-    """Number of distinct values over a window, or for life; up to `MOST_DISTINCT`.
+class _Series:
+    """Rows, with steps of older ones where they are declared."""
 
-    Each value with the time when it was seen last, oldest first, so that what expired stands in front.
-    """
-
-    def __init__(self, key: str, window_ms: int | None) -> None:
-        self._key = key
+    def __init__(self, key: str, keeping: Keeping, window_ms: int | None, value_bytes: int, pick: Any = None) -> None:
+        kept_ms, step_ms = keeping
+        self.key = key
         self._window_ms = window_ms
+        most = LIFE_ROWS if kept_ms is None else MOST_ROWS if step_ms is None else FEW_ROWS
+        self._rows = Rows(value_bytes, most, kept_ms, step_ms or 1)
+        self._folding = Folding(step_ms, pick) if kept_ms is None or step_ms else None
+
+    def _add(self, states: dict[str, Any], at_ms: int, value: bytes) -> None:
+        row = time_bytes(at_ms) + value
+        held = states.get(self.key)
+        if held is None:
+            states[self.key] = row
+            return
+        rows, steps = (held, None) if type(held) is bytes else held
+        rows, _, dropped = self._rows.add(rows, at_ms, row)
+        if self._folding is None or not (dropped or steps):
+            states[self.key] = rows
+            return
+        states[self.key] = self._fold(self._folding, rows, steps or [], dropped)
+
+    def _fold(self, folding: Folding, rows: bytes, steps: Steps, dropped: bytes) -> Any:
+        size = self._rows.size
+        for place in range(0, len(dropped), size):
+            row = dropped[place : place + size]
+            folding.take(steps, time_of(row), self._amount(row[TIME_BYTES:]))
+        folding.expire(steps, self._rows.oldest_kept_ms(time_of(rows[-size:])))
+        return [rows, steps] if steps else rows
+
+    def _amount(self, value: bytes) -> float:
+        raise NotImplementedError
+
+    def _inside(self, states: dict[str, Any], at_ms: int) -> tuple[bytes, list[tuple[float, int]]]:
+        """The rows inside the window, and amount and number of the steps inside it."""
+        held = states.get(self.key)
+        if held is None:
+            return b"", []
+        since_ms = at_ms - self._window_ms if self._window_ms is not None else None
+        if type(held) is bytes:
+            return self._rows.inside(held, since_ms, at_ms), []
+        rows, steps = held
+        older = self._folding.inside(steps, since_ms, at_ms, time_of(rows)) if self._folding else []
+        return self._rows.inside(rows, since_ms, at_ms), older
+
+
+class Total(_Series):
+    """Count, sum, mean, rate a second, or share of events that matched."""
+
+    def __init__(self, key: str, keeping: Keeping, window_ms: int | None, kind: str, aggregate: Aggregate) -> None:
+        super().__init__(key, keeping, window_ms, {"count": 0, "flag": 1, "whole": 8}[kind])
+        self._encode: Callable[[Any], bytes] = {"count": _no_bytes, "flag": _flag_bytes, "whole": whole_bytes}[kind]
+        self._tally: Callable[[bytes], tuple[int, int]] = {
+            "count": _tally_count,
+            "flag": _tally_flags,
+            "whole": _tally_whole,
+        }[kind]
+        self._aggregate = aggregate
 
     def update(self, states: dict[str, Any], at_ms: int, value: Any) -> None:
-        seen: dict[int, int] = states.setdefault(self._key, {})
-        known = seen.pop(value, None)
-        if known is not None and known > at_ms:
-            at_ms = known
-        last = next(reversed(seen), None)
-        is_newest = last is None or (seen[last], last) < (at_ms, value)
-        seen[value] = at_ms
-        if not is_newest:
-            _sort(seen, sorted(seen.items(), key=lambda entry: (entry[1], entry[0])))
-        if self._window_ms is not None:
-            expired = seen[next(reversed(seen))] - self._window_ms - FUTURE_TOLERANCE_MS
-            while seen[oldest := next(iter(seen))] <= expired:
-                del seen[oldest]
-        if len(seen) > MOST_DISTINCT:
-            del seen[next(iter(seen))]
+        self._add(states, at_ms, self._encode(value))
 
-    def read(self, states: dict[str, Any], at_ms: int) -> int:
-        seen = states.get(self._key)
-        if not seen:
-            return 0
-        if self._window_ms is None:
-            return len(seen)
-        since = at_ms - self._window_ms
-        if seen[next(iter(seen))] > since:
-            return len(seen)
-        return len(seen) - bisect.bisect_right(list(seen.values()), since)
+    def _amount(self, value: bytes) -> float:
+        return self._tally(bytes(TIME_BYTES) + value)[0]
+
+    def part(self, states: dict[str, Any], at_ms: int) -> tuple[int, int]:
+        rows, steps = self._inside(states, at_ms)
+        amount, number = self._tally(rows)
+        for more, events in steps:
+            amount += int(more)
+            number += events
+        return amount, number
+
+    def together(self, parts: Sequence[tuple[int, int]]) -> float:
+        amount, number = parts[0] if len(parts) == 1 else (sum(part[0] for part in parts), sum(p[1] for p in parts))
+        match self._aggregate:
+            case Aggregate.COUNT:
+                return number
+            case Aggregate.SUM:
+                return add_bounded(0, amount)
+            case Aggregate.RATE:
+                return number * 1000 / (self._window_ms or 1)
+        return amount / number if number else 0.0
 
 
-class Edge:
-    """First or last value by event time, over a window or for life; of several at one instant the smallest or largest.
+class Extreme(_Series):
+    """Smallest or largest value."""
 
-    The extreme of pairs of time and value.
-    """
+    def __init__(self, key: str, keeping: Keeping, window_ms: int | None, *, is_largest: bool) -> None:
+        self._pick: Callable[..., Any] = max if is_largest else min
+        super().__init__(key, keeping, window_ms, 8, self._pick)
 
-    def __init__(self, key: str, window_ms: int | None, *, is_last: bool) -> None:
-        self._extreme = Extreme(key, window_ms, max if is_last else min)
+    def update(self, states: dict[str, Any], at_ms: int, value: float) -> None:
+        self._add(states, at_ms, fraction_bytes(value))
+
+    def _amount(self, value: bytes) -> float:
+        return fraction_of(value)
+
+    def part(self, states: dict[str, Any], at_ms: int) -> float | None:
+        rows, steps = self._inside(states, at_ms)
+        found = [value for value, _ in steps]
+        if rows:
+            # Bytes sort as the numbers do.
+            found.append(fraction_of(self._pick(map(_FIRST, _VALUES.iter_unpack(rows)))))
+        return self._pick(found) if found else None
+
+    def together(self, parts: Sequence[float | None]) -> float | None:
+        known = [part for part in parts if part is not None]
+        return self._pick(known) if known else None
+
+
+class Edge(_Series):
+    """First or last value by event time; of several at one instant the smallest or the largest."""
+
+    def __init__(self, key: str, keeping: Keeping, window_ms: int | None, *, is_last: bool) -> None:
+        super().__init__(key, keeping, window_ms, 8)
+        self._folding = None
+        self._is_last = is_last
+
+    def update(self, states: dict[str, Any], at_ms: int, value: float) -> None:
+        self._add(states, at_ms, fraction_bytes(value))
+
+    def part(self, states: dict[str, Any], at_ms: int) -> bytes:
+        rows, _ = self._inside(states, at_ms)
+        return rows[-self._rows.size :] if self._is_last else rows[: self._rows.size]
+
+    def together(self, parts: Sequence[bytes]) -> float | None:
+        known = [part for part in parts if part]
+        if not known:
+            return None
+        return fraction_of((max(known) if self._is_last else min(known))[TIME_BYTES:])
+
+
+class Earliest:
+    """The first event for life: its value, or the seconds since then."""
+
+    def __init__(self, key: str, *, is_age: bool) -> None:
+        self.key = key
+        self._is_age = is_age
 
     def update(self, states: dict[str, Any], at_ms: int, value: Any) -> None:
-        self._extreme.update(states, at_ms, [at_ms, value])
+        row = time_bytes(at_ms) if self._is_age else time_bytes(at_ms) + fraction_bytes(value)
+        known = states.get(self.key)
+        if known is None or row < known:
+            states[self.key] = row
 
-    def read(self, states: dict[str, Any], at_ms: int) -> Any:
-        found = self._extreme.read(states, at_ms)
-        return found[1] if found else None
+    def part(self, states: dict[str, Any], at_ms: int) -> tuple[bytes, int] | None:
+        row = states.get(self.key)
+        return None if row is None or time_of(row) > at_ms else (row, at_ms)
 
-
-class Mean:
-    """Mean over a window, or the share of events that matched (values 0 and 1)."""
-
-    def __init__(self, total: Window, count: Window) -> None:
-        self._total = total
-        self._count = count
-
-    def update(self, states: dict[str, Any], at_ms: int, value: Any) -> None:
-        self._total.update(states, at_ms, value)
-        self._count.update(states, at_ms, 1)
-
-    def read(self, states: dict[str, Any], at_ms: int) -> float:
-        count = self._count.read(states, at_ms)
-        return self._total.read(states, at_ms) / count if count else 0.0
+    def together(self, parts: Sequence[tuple[bytes, int] | None]) -> float | None:
+        known = [part for part in parts if part is not None]
+        if not known:
+            return None
+        row, at_ms = min(known)
+        return (at_ms - time_of(row)) / 1000 if self._is_age else fraction_of(row[TIME_BYTES:])
 
 
-def _kept_steps(step_ms: int) -> int:
-    """Steps that are kept: the window's, and as many as a sender's clock may run ahead of the others'."""
-    return STEPS + -(-FUTURE_TOLERANCE_MS // step_ms)
+_FIRST = itemgetter(0)
+_VALUES = struct.Struct(f">{TIME_BYTES}x8s")
+_NUMBERS = struct.Struct(f">{TIME_BYTES}xQ")
+_BIAS = 1 << 63
 
 
-def _sort(entries: dict[int, Any], in_order: list[tuple[int, Any]]) -> None:
-    entries.clear()
-    entries.update(in_order)
+def _no_bytes(value: Any) -> bytes:
+    return b""
 
 
-def _drop_expired(sums: list[int], expired: int) -> None:
-    end = 0
-    while end < len(sums) and sums[end] <= expired:
-        end += 2
-    del sums[:end]
+def _flag_bytes(value: Any) -> bytes:
+    return b"\1" if value else b"\0"
 
 
-def _insert(sums: list[int], step: int, value: int) -> None:
-    place = len(sums)
-    while place and sums[place - 2] > step:
-        place -= 2
-    if place and sums[place - 2] == step:
-        sums[place - 1] = add_bounded(sums[place - 1], value)
-    else:
-        sums[place:place] = [step, value]
+def _tally_count(rows: bytes) -> tuple[int, int]:
+    number = len(rows) // TIME_BYTES
+    return number, number
+
+
+def _tally_flags(rows: bytes) -> tuple[int, int]:
+    flags = rows[TIME_BYTES :: TIME_BYTES + 1]
+    return flags.count(1), len(flags)
+
+
+def _tally_whole(rows: bytes) -> tuple[int, int]:
+    number = len(rows) // _NUMBERS.size
+    return sum(map(_FIRST, _NUMBERS.iter_unpack(rows))) - number * _BIAS, number
