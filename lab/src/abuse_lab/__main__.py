@@ -1,4 +1,4 @@
-"""``python -m abuse_lab``: the demonstration, traces, benchmarks."""
+"""``python -m abuse_lab``: the demonstration, traces, benchmarks, detection quality."""
 
 import os
 import signal
@@ -77,6 +77,30 @@ def bench(
         show(results[-1], console)
     if name == "all":
         print(together(results).line())
+
+
+@app.command()
+def quality(
+    seeds: Annotated[str, typer.Option(help="Worlds, such as 1-5 or 7,9; those of judgement unless said.")] = "",
+    profile: Annotated[str, typer.Option(help="How much the cloud tells: today, rich, or both.")] = "both",
+    patterns: Annotated[str, typer.Option(help="Only these, parted by commas.")] = "",
+    policy: Annotated[Path | None, typer.Option(help="A policy file in place of the one that ships.")] = None,
+    size: Annotated[float, typer.Option(min=0.05, max=10, help="Accounts a pattern, as a multiple.")] = 1.0,
+    http: Annotated[bool, typer.Option("--http", help="Over HTTP to a process, not in process.")] = False,
+    ablate: Annotated[bool, typer.Option("--ablate", help="Also drop each rule in turn: a whole run a rule.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="For machines; the last line is the three figures.")] = False,
+) -> None:
+    """Judge the policy on labelled traffic: what is caught, how early, what is spent, and who is hurt."""
+    from abuse_lab.quality import judge_policy
+    from abuse_lab.quality.runs import plan_of
+    from abuse_service.errors import ServiceError
+
+    try:
+        plan = plan_of(seeds, profile, patterns, size=size, policy=policy, is_http=http)
+        judge_policy(plan, is_json=json, ablates=ablate)
+    except (ValueError, ServiceError) as error:
+        typer.echo(f"abuse_lab quality: {error}", err=True)
+        raise SystemExit(1) from None
 
 
 if __name__ == "__main__":

@@ -125,10 +125,10 @@ class Cloud:
 
     def stripe(self, name: str, at_ms: int, person: Person, content: Fields) -> Fields:
         """A Stripe webhook passed on. Today's is a flat slice, of payment methods no more than id, type, customer."""
-        webhook = {"id": f"evt_{self._ids.getrandbits(80):020x}", "type": name.removeprefix("stripe.")}
+        webhook: Fields = {"id": f"evt_{self._ids.getrandbits(80):020x}", "type": name.removeprefix("stripe.")}
         second = at_ms // 1000 * 1000
         if self.is_rich:
-            data = webhook | {"data": {"object": content}, "kilo_user_id": person.user_id}
+            data = {**webhook, "data": {"object": content}, "kilo_user_id": person.user_id}
         elif ".payment_method." in name:
             data = webhook | {"customer": person.customer}
         else:

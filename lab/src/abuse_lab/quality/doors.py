@@ -15,7 +15,7 @@ from abuse_service.settings import Settings
 from abuse_service.wiring import Service
 
 _SOURCE = "cloud"
-_MEMORY = Path("/dev/shm")
+_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 _encode = msgspec.json.Encoder().encode
 
 
@@ -77,7 +77,7 @@ def timed(endpoint: Endpoint, fields: Fields, at_ms: int) -> Fields:
 async def open_door(policy: Path | None = None, *, is_http: bool = False) -> AsyncIterator[Door]:
     """A fresh service behind a door, gone afterwards."""
     # Quality is no question of the disk: a directory in memory where the machine has one.
-    with tempfile.TemporaryDirectory(prefix="abuse-quality-", dir=_MEMORY if _MEMORY.is_dir() else None) as folder:
+    with tempfile.TemporaryDirectory(prefix="abuse-quality-", dir=_MEMORY) as folder:
         data = Path(folder) / "data"
         if is_http:
             with run_service(data, **({"policy": policy} if policy else {})) as process:

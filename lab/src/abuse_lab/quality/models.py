@@ -41,25 +41,27 @@ def _model(name: str, input_usd: float, output_usd: float) -> Model:
     )
 
 
-_DEAR = (
+Tier = tuple[tuple[str, float, float], ...]
+
+_DEAR: Tier = (
     ("anthropic/claude-opus-4.1", 15, 75),
     ("openai/o3-pro", 20, 80),
     ("openai/gpt-5-pro", 15, 120),
     ("anthropic/claude-opus-4", 15, 75),
 )
-_MIDDLE = (
+_MIDDLE: Tier = (
     ("anthropic/claude-sonnet-4.5", 3, 15),
     ("openai/gpt-5", 1.25, 10),
     ("google/gemini-2.5-pro", 1.25, 10),
     ("x-ai/grok-4", 3, 15),
 )
-_CHEAP = (
+_CHEAP: Tier = (
     ("openai/gpt-5-mini", 0.25, 2),
     ("x-ai/grok-code-fast-1", 0.2, 1.5),
     ("google/gemini-2.5-flash", 0.3, 2.5),
     ("deepseek/deepseek-chat-v3.1", 0.2, 0.8),
 )
-_FREE = (
+_FREE: Tier = (
     ("qwen/qwen3-coder:free", 0.1, 0.4),
     ("minimax/minimax-m2:free", 0.15, 0.6),
     ("z-ai/glm-4.5-air:free", 0.1, 0.5),
@@ -81,8 +83,8 @@ _TASKS = (
 )
 _SYSTEM = (
     "You are {name}, a highly skilled software engineer with extensive knowledge in many programming languages, "
-    "frameworks, design patterns, and best practices. TOOL USE You have access to a set of tools that are executed upon "
-    "the user's approval. SYSTEM INFORMATION Operating System: {os} Default Shell: {shell} Home Directory: {home}"
+    "frameworks, design patterns, and best practices. TOOL USE You have access to a set of tools that are executed "
+    "upon the user's approval. SYSTEM INFORMATION Operating System: {os} Default Shell: {shell} Home Directory: {home}"
 )
 EDITORS = ("VS Code", "JetBrains", "Cursor", "Windsurf", "CLI")
 
@@ -91,14 +93,11 @@ class Shop:
     """The models that one world sells."""
 
     def __init__(self, rng: random.Random) -> None:
+        tiers: tuple[Tier, ...] = (_DEAR, _MIDDLE, _CHEAP, _FREE)
         if rng.random() < 0.5:
-            tiers = (_DEAR, _MIDDLE, _CHEAP, _FREE)
-        else:
-            tiers = tuple(
-                _unheard_of(rng, *band) for band in ((12, 30, 4.5), (1, 4, 5), (0.15, 0.4, 6), (0.05, 0.2, 4))
-            )
+            bands = ((12.0, 30.0, 4.5), (1.0, 4.0, 5.0), (0.15, 0.4, 6.0), (0.05, 0.2, 4.0))
+            tiers = tuple(_unheard_of(rng, *band) for band in bands)
         self.dear, self.middle, self.cheap, self.free = (tuple(_model(*entry) for entry in tier) for tier in tiers)
-        self.system_prompt = _SYSTEM
 
     @property
     def all(self) -> tuple[Model, ...]:
@@ -106,7 +105,7 @@ class Shop:
         return self.dear + self.middle + self.cheap + self.free
 
 
-def _unheard_of(rng: random.Random, low: float, high: float, spread: float) -> tuple[tuple[str, float, float], ...]:
+def _unheard_of(rng: random.Random, low: float, high: float, spread: float) -> Tier:
     made = []
     for _ in range(4):
         price = round(rng.uniform(low, high), 2)

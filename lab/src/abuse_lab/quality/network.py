@@ -92,11 +92,9 @@ _TOOL_JA4 = ("t13d5911h1_a33745022dd6_1f22a2ca17c4", "t13d521100_b262b3658495_8e
 _SCRIPT_JA4 = ("t13d1812h1_85036bcba153_375ca2c5e164", "t13d190900_9dc949149365_97f8aa674fd9")
 _BROWSERS = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{v}.0.0.0 Safari/537.36",
-    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{v}.0.0.0"
-    " Safari/537.36",
+    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{v}.0.0.0",
     "Mozilla/5.0 (X11; Linux x86_64; rv:{v}.0) Gecko/20100101 Firefox/{v}.0",
-    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5"
-    " Safari/605.1.15",
+    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Safari",
 )
 _TOOLS = (
     "Kilo-Code/4.{v}.0",
@@ -121,7 +119,8 @@ class Networks:
         """A household's line, one in four by IPv6."""
         rng, place = self._rng, place or self.place()
         if rng.random() < 0.25:
-            ip = f"{place.v6}:{rng.getrandbits(16):x}:{rng.getrandbits(16):x}:{rng.getrandbits(16):x}::{rng.getrandbits(16):x}"
+            groups = ":".join(f"{rng.getrandbits(16):x}" for _ in range(3))
+            ip = f"{place.v6}:{groups}::{rng.getrandbits(16):x}"
         else:
             ip = f"{rng.choice(place.prefixes)}.{rng.randrange(1, 255)}.{rng.randrange(256)}.{rng.randrange(1, 255)}"
         return Connection(ip=ip, place=place, ja4=rng.choice(_BROWSER_JA4), agent=self.browser())

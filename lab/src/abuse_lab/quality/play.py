@@ -40,13 +40,15 @@ class Course:
     is_caught: bool = False
     gravest: Verdict = Verdict.ALLOW
     rules: set[str] = field(default_factory=set)
+    signals: set[str] = field(default_factory=set)
 
-    def note(self, verdict: Verdict, rules: list[str]) -> None:
-        """A verdict on the account."""
+    def note(self, verdict: Verdict, signals: list[str], rules: list[str]) -> None:
+        """A verdict on the account, with the signals raised and, where the answer names them, the rules."""
         self.is_caught = self.is_caught or verdict is not Verdict.ALLOW
         if _SEVERITY[verdict] > _SEVERITY[self.gravest]:
             self.gravest = verdict
         self.rules.update(rules)
+        self.signals.update(signals)
 
 
 @dataclass(order=True, slots=True)
@@ -88,7 +90,8 @@ class Player:
         counts = call.is_abuse or not call.account.is_abusive
         if call.endpoint is Endpoint.AUTH:
             if counts:
-                course.note(_auth_answer(answer).verdict, [])
+                said = _auth_answer(answer)
+                course.note(said.verdict, said.signals, [])
         elif call.endpoint is Endpoint.EVENTS:
             _check_taken(answer)
         elif call.usage is not None:
@@ -100,7 +103,7 @@ class Player:
         outcome = obey(answer, call.account, usage, self._profile)
         if counts:
             matched = answer.rules_engine.matched_abuse_rule_ids if answer.rules_engine else []
-            course.note(answer.verdict, matched)
+            course.note(answer.verdict, answer.signals, matched)
             course.asked += 1
             course.asked_microdollars += usage.cost_microdollars
             course.spent_microdollars += outcome.cost_microdollars

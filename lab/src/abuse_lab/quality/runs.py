@@ -15,7 +15,7 @@ from abuse_lab.quality.calls import World
 from abuse_lab.quality.cloud import Cloud, Profile
 from abuse_lab.quality.doors import open_door
 from abuse_lab.quality.play import Course, Player
-from abuse_lab.quality.world import build_world
+from abuse_lab.quality.world import ABUSE, HONEST, build_world
 
 TUNING_SEEDS = (1, 2, 3, 4, 5)
 """For whoever tunes a policy."""
@@ -46,6 +46,37 @@ class Results:
     def all(self) -> list[Course]:
         """The accounts of all profiles."""
         return [course for courses in self.courses.values() for course in courses]
+
+
+def plan_of(
+    seeds: str, profile: str, patterns: str, *, size: float = 1.0, policy: Path | None = None, is_http: bool = False
+) -> Plan:
+    """A plan as the command line spells it. Raises `ValueError` that says what was expected."""
+    names = tuple(name for name in patterns.split(",") if name)
+    for name in names:
+        if name not in (*ABUSE, *HONEST):
+            raise ValueError(f"found pattern {name}, expected some of {', '.join((*ABUSE, *HONEST))}")
+    if profile not in ("both", *Profile):
+        raise ValueError(f"found profile {profile}, expected today, rich or both")
+    profiles = tuple(Profile) if profile == "both" else (Profile(profile),)
+    return Plan(
+        seeds=_seeds(seeds) if seeds else JUDGEMENT_SEEDS,
+        profiles=profiles,
+        patterns=names,
+        size=size,
+        policy=policy,
+        is_http=is_http,
+    )
+
+
+def _seeds(text: str) -> tuple[int, ...]:
+    found: list[int] = []
+    for part in text.split(","):
+        first, _, last = part.partition("-")
+        if not first.isdecimal() or not (last or first).isdecimal():
+            raise ValueError(f"found seeds {text}, expected such as 1-5 or 7,9")
+        found += range(int(first), int(last or first) + 1)
+    return tuple(found)
 
 
 def run_plan(plan: Plan, console: Console | None = None) -> Results:

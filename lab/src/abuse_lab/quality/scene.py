@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from abuse_lab.quality.actor import DAY_MS, HOUR_MS, MINUTE_MS, Actor, Habits
-from abuse_lab.quality.calls import Account, Call
+from abuse_lab.quality.calls import Account, Call, Fields
 from abuse_lab.quality.cloud import Cloud
 from abuse_lab.quality.models import EDITORS, Model, Shop
 from abuse_lab.quality.network import Connection, Networks, Place
@@ -89,6 +89,15 @@ class Scene:
         )
         actor.use_editor(rng.choice(EDITORS), max_tokens=rng.choice((None, None, 4096, 8192, 16_384)))
         return actor
+
+    def organization(self, plan: str | None = None, *, has_sso: bool = False, in_free_trial: bool = False) -> Fields:
+        """A new organization as its events tell it, on a paid plan unless it is in trial."""
+        return {
+            "organization_id": f"org-{self.rng.getrandbits(64):016x}",
+            "plan": plan or self.rng.choice(("teams", "enterprise")),
+            "has_sso": has_sso,
+            "in_free_trial": in_free_trial,
+        }
 
     # times
 

@@ -28,7 +28,10 @@ HONEST = tuple(names(honest))
 
 
 def build_world(seed: int, profile: Profile, patterns: Sequence[str] = (), size: float = 1.0) -> World:
-    """The world of a seed, with all patterns or some. Neither the other patterns nor the profile change a scene's people."""
+    """The world of a seed, with all patterns or some.
+
+    Neither the other patterns nor the profile change who is in a scene and what he does.
+    """
     known = random.Random(f"{seed}/world")
     start_ms = _FIRST_MS + known.randrange(52) * 7 * DAY_MS
     shop = Shop(random.Random(f"{seed}/shop"))

@@ -1,7 +1,7 @@
 """One unpaid account as a machine's back end: many requests a second.
 
-Stands for people who sell a chat front end, or label a data set, on somebody else's free tier. A loop with a few workers
-makes 1 to 12 requests a second for minutes to an hour; prompts are short and models cheap, so that money shows little.
+Stands for people who sell a chat front end, or label a data set, on somebody else's free tier. A loop with a few
+workers makes 2 to 12 requests a second for minutes; prompts are short and models cheap, so that money shows little.
 """
 
 from abuse_lab.quality.scene import Abuser, Habits, Scene
