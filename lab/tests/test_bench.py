@@ -27,6 +27,7 @@ GOALS = {
     "classify": {"rate_vs_noop": 0.12, "p99_vs_noop": 5},
     "start": {"seconds_1m_events": 3},
     "memory": {"bytes_per_identity": 2048},
+    "features": {"updates_vs_dict": 0.2},
 }
 
 

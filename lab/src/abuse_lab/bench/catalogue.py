@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from abuse_lab.bench import classify, ingest, memory, start
+from abuse_lab.bench import classify, features, ingest, memory, start
 from abuse_lab.bench.figures import Result
 from abuse_lab.bench.options import Options
 
@@ -11,6 +11,7 @@ BENCHES: dict[str, Callable[[Options], Result]] = {
     "classify": classify.measure,
     "start": start.measure,
     "memory": memory.measure,
+    "features": features.measure,
 }
 
 

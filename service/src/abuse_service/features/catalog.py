@@ -15,6 +15,7 @@ from abuse_service.events.event import Event
 from abuse_service.features.declaration import Aggregate, Declaration, Entity
 from abuse_service.features.distinct import HASH_BYTES
 from abuse_service.features.expression import Expression, Kind, Vocabulary
+from abuse_service.features.rows import LAST_MS
 from abuse_service.features.windows import Window, make_window
 
 LETTERS = {Entity(kind.name.lower()): kind.value for kind in EntityKind} | {Entity.CLUSTER: EntityKind.USER.value}
@@ -33,10 +34,11 @@ Read = Callable[["Occurrence"], Any]
 class Occurrence:
     """An event with its content, as features see it."""
 
-    __slots__ = ("_values", "content", "event", "identity_number", "names")
+    __slots__ = ("_values", "at_ms", "content", "event", "identity_number", "names")
 
     def __init__(self, event: Event, content: Content | None, identity_number: int, names: tuple[str, ...]) -> None:
         self.event = event
+        self.at_ms = max(0, min(LAST_MS, event.occurred_at_ms))
         self.content = content
         self.identity_number = identity_number
         self.names = names
@@ -96,7 +98,7 @@ class Feature:
             return
         value = self._value(occurrence) if self._value is not None else 1
         if value is not None:
-            self._window.update(states, occurrence.event.occurred_at_ms, value)
+            self._window.update(states, occurrence.at_ms, value)
 
     def read(self, states: dict[str, Any], at_ms: int) -> Any:
         """The feature of one entity as of an instant; ``None`` where there is no value."""
@@ -168,6 +170,8 @@ def _whole(read: Read) -> Read:
 
     def read_whole(occurrence: Occurrence) -> int | None:
         value = read(occurrence)
+        if type(value) is int and -_LARGEST < value < _LARGEST:
+            return value
         if isinstance(value, float):
             return round(value) if abs(value) < _LARGEST else None
         return int(value) if isinstance(value, int) and abs(value) < _LARGEST else None

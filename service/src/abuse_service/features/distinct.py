@@ -16,6 +16,8 @@ MOST_DISTINCT = 1000
 
 HASH_BYTES = 7
 _HASHES = 1 << (8 * HASH_BYTES)
+_FEW = 32
+"""Among so many rows a value is found sooner by a look through all of them."""
 
 Part = tuple[set[bytes], bytes | None]
 """Hashes inside the window, and up to which hash they are all of them; ``None`` without a bound."""
@@ -33,7 +35,7 @@ class Distinct:
         self._row = struct.Struct(f"{HASH_BYTES}s" + f"{TIME_BYTES}s" * times)
 
     def update(self, states: dict[str, Any], at_ms: int, value: bytes) -> None:
-        at = time_bytes(at_ms)
+        at = at_ms.to_bytes(TIME_BYTES, "big")
         row = value + at if self._window_ms is None else value + at + at
         cells: list[bytes] | None = states.get(self.key)
         if cells is None:
@@ -51,6 +53,8 @@ class Distinct:
         if self._window_ms is None:
             return 0, False
         cell = at_ms // self._window_ms
+        if self._cell(cells[-1]) == cell:
+            return -1, False
         place = len(cells)
         while place:
             known = self._cell(cells[place - 1])
@@ -73,14 +77,16 @@ class Distinct:
     def _with(self, rows: bytes, value: bytes, at: bytes, row: bytes) -> bytes:
         """A cell's rows, in the order of their hashes, with one more value or with a value seen once more."""
         size = self._size
-        low, high = 0, len(rows) // size
-        while low < high:
-            middle = (low + high) // 2
-            if rows[middle * size : middle * size + HASH_BYTES] < value:
-                low = middle + 1
-            else:
-                high = middle
-        place = low * size
+        place = rows.find(value) if len(rows) <= _FEW * size else -1
+        if place < 0 or place % size:
+            low, high = 0, len(rows) // size
+            while low < high:
+                middle = (low + high) // 2
+                if rows[middle * size : middle * size + HASH_BYTES] < value:
+                    low = middle + 1
+                else:
+                    high = middle
+            place = low * size
         end = place + size
         if rows[place : place + HASH_BYTES] != value:
             if len(rows) < MOST_DISTINCT * size:

@@ -24,6 +24,7 @@ TIME_BYTES = 6
 LAST_MS = (1 << 8 * TIME_BYTES) - 2
 _SIGN = 1 << 63
 _MASK = (1 << 64) - 1
+_BITS, _DOUBLE = struct.Struct(">Q"), struct.Struct(">d")
 
 
 def time_bytes(at_ms: int) -> bytes:
@@ -38,7 +39,7 @@ def time_of(row: bytes) -> int:
 
 def whole_bytes(value: int) -> bytes:
     """A whole number of 64 bits, so that bytes sort as numbers do."""
-    return (value + _SIGN).to_bytes(8, "big")
+    return _BITS.pack(value + _SIGN)
 
 
 def whole_of(said: bytes) -> int:
@@ -48,8 +49,8 @@ def whole_of(said: bytes) -> int:
 
 def fraction_bytes(value: float) -> bytes:
     """A fraction, so that bytes sort as numbers do."""
-    bits = int.from_bytes(struct.pack(">d", value + 0.0), "big")
-    return (~bits & _MASK if bits & _SIGN else bits | _SIGN).to_bytes(8, "big")
+    [bits] = _BITS.unpack(_DOUBLE.pack(value + 0.0))
+    return _BITS.pack(~bits & _MASK if bits & _SIGN else bits | _SIGN)
 
 
 def fraction_of(said: bytes) -> float:

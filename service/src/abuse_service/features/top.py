@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from abuse_service.features.rows import MOST_ROWS, TIME_BYTES, Rows, time_bytes
+from abuse_service.features.rows import MOST_ROWS, TIME_BYTES, Rows
 
 LONGEST_TEXT = 64
 """Characters of a value that are kept."""
@@ -27,7 +27,7 @@ class Top:
     def update(self, states: dict[str, Any], at_ms: int, value: str) -> None:
         text = value[:LONGEST_TEXT]
         name = hashlib.blake2b(text.encode(errors="replace"), digest_size=_HASH_BYTES).digest()
-        row = time_bytes(at_ms) + name
+        row = at_ms.to_bytes(TIME_BYTES, "big") + name
         held = states.get(self.key)
         if held is None:
             states[self.key] = [row, {name.decode("latin-1"): [text, 1]}]

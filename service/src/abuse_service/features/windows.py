@@ -14,15 +14,16 @@ from abuse_service.features.distinct import Distinct
 from abuse_service.features.rows import (
     FEW_ROWS,
     GRACE_MS,
+    LAST_MS,
     LIFE_ROWS,
     MOST_ROWS,
     TIME_BYTES,
     Rows,
     fraction_bytes,
     fraction_of,
-    time_bytes,
     time_of,
     whole_bytes,
+    whole_of,
 )
 from abuse_service.features.steps import Folding, Steps
 from abuse_service.features.top import Top
@@ -39,7 +40,7 @@ class Window(Protocol):
     key: str
 
     def update(self, states: dict[str, Any], at_ms: int, value: Any) -> None:
-        """Take in a value that occurred at ``at_ms``."""
+        """Take in a value that occurred at ``at_ms``, from 0 to `LAST_MS`."""
         ...
 
     def part(self, states: dict[str, Any], at_ms: int) -> Any:
@@ -105,26 +106,37 @@ class _Series:
         self._window_ms = window_ms
         most = LIFE_ROWS if kept_ms is None else MOST_ROWS if step_ms is None else FEW_ROWS
         self._rows = Rows(value_bytes, most, kept_ms, step_ms or 1)
+        self._size = self._rows.size
+        self._full = most * self._size
+        self._kept_ms = kept_ms if kept_ms is not None else LAST_MS
         self._folding = Folding(step_ms, pick) if kept_ms is None or step_ms else None
 
-    def _add(self, states: dict[str, Any], at_ms: int, value: bytes) -> None:
-        row = time_bytes(at_ms) + value
+    def _add(self, states: dict[str, Any], at_ms: int, row: bytes) -> None:
         held = states.get(self.key)
         if held is None:
             states[self.key] = row
             return
         rows, steps = (held, None) if type(held) is bytes else held
-        rows, _, dropped = self._rows.add(rows, at_ms, row)
+        size = self._size
+        dropped = b""
+        if row < rows[-size:] or at_ms - int.from_bytes(rows[:TIME_BYTES], "big") > self._kept_ms:
+            rows, _, dropped = self._rows.add(rows, at_ms, row)
+        elif len(rows) < self._full:
+            # As nearly always: it is the newest, none is too old, and there is room.
+            rows += row
+        else:
+            dropped = rows[:size]
+            rows = rows[size:] + row
         if self._folding is None or not (dropped or steps):
             states[self.key] = rows
             return
         states[self.key] = self._fold(self._folding, rows, steps or [], dropped)
 
     def _fold(self, folding: Folding, rows: bytes, steps: Steps, dropped: bytes) -> Any:
-        size = self._rows.size
+        size = self._size
         for place in range(0, len(dropped), size):
             row = dropped[place : place + size]
-            folding.take(steps, time_of(row), self._amount(row[TIME_BYTES:]))
+            folding.take(steps, int.from_bytes(row[:TIME_BYTES], "big"), self._amount(row[TIME_BYTES:]))
         folding.expire(steps, self._rows.oldest_kept_ms(time_of(rows[-size:])))
         return [rows, steps] if steps else rows
 
@@ -155,13 +167,14 @@ class Total(_Series):
             "flag": _tally_flags,
             "whole": _tally_whole,
         }[kind]
+        self._decode: Callable[[bytes], int] = {"count": _one, "flag": ord, "whole": whole_of}[kind]
         self._aggregate = aggregate
 
     def update(self, states: dict[str, Any], at_ms: int, value: Any) -> None:
-        self._add(states, at_ms, self._encode(value))
+        self._add(states, at_ms, at_ms.to_bytes(TIME_BYTES, "big") + self._encode(value))
 
     def _amount(self, value: bytes) -> float:
-        return self._tally(bytes(TIME_BYTES) + value)[0]
+        return self._decode(value)
 
     def part(self, states: dict[str, Any], at_ms: int) -> tuple[int, int]:
         rows, steps = self._inside(states, at_ms)
@@ -191,7 +204,7 @@ class Extreme(_Series):
         super().__init__(key, keeping, window_ms, 8, self._pick)
 
     def update(self, states: dict[str, Any], at_ms: int, value: float) -> None:
-        self._add(states, at_ms, fraction_bytes(value))
+        self._add(states, at_ms, at_ms.to_bytes(TIME_BYTES, "big") + fraction_bytes(value))
 
     def _amount(self, value: bytes) -> float:
         return fraction_of(value)
@@ -218,7 +231,7 @@ class Edge(_Series):
         self._is_last = is_last
 
     def update(self, states: dict[str, Any], at_ms: int, value: float) -> None:
-        self._add(states, at_ms, fraction_bytes(value))
+        self._add(states, at_ms, at_ms.to_bytes(TIME_BYTES, "big") + fraction_bytes(value))
 
     def part(self, states: dict[str, Any], at_ms: int) -> bytes:
         rows, _ = self._inside(states, at_ms)
@@ -239,7 +252,8 @@ class Earliest:
         self._is_age = is_age
 
     def update(self, states: dict[str, Any], at_ms: int, value: Any) -> None:
-        row = time_bytes(at_ms) if self._is_age else time_bytes(at_ms) + fraction_bytes(value)
+        at = at_ms.to_bytes(TIME_BYTES, "big")
+        row = at if self._is_age else at + fraction_bytes(value)
         known = states.get(self.key)
         if known is None or row < known:
             states[self.key] = row
@@ -264,6 +278,10 @@ _BIAS = 1 << 63
 
 def _no_bytes(value: Any) -> bytes:
     return b""
+
+
+def _one(value: bytes) -> int:
+    return 1
 
 
 def _flag_bytes(value: Any) -> bytes:
