@@ -73,7 +73,7 @@ def _told(profile: Profile) -> str:
 
 def _abuse_table(courses: Sequence[Course]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, expand=True)
-    for heading in ("abusive pattern", "accounts", "caught", "requests until", "USD until", "USD asked", "prevented"):
+    for heading in ("abusive pattern", "accounts", "caught", "requests", "and USD until", "USD asked", "prevented"):
         table.add_column(heading, justify="left" if heading == "abusive pattern" else "right", no_wrap=True)
     for name, some in by_pattern(courses).items():
         table.add_row(name, *_abuse_cells(measure(some)))
@@ -86,7 +86,7 @@ def _abuse_cells(figures: Figures) -> tuple[str, ...]:
     requests, microdollars = figures.until_requests, figures.until_microdollars
     return (
         f"{figures.accounts:,}",
-        _marked(_share(figures.caught), is_fine=figures.caught.value >= RECALL_GOAL),
+        _marked(_percent(figures.caught), is_fine=figures.caught.value >= RECALL_GOAL),
         "" if requests is None else f"{requests:,.0f}",
         "" if microdollars is None else f"{microdollars / 1e6:,.2f}",
         f"{figures.asked_microdollars / 1e6:,.2f}",
@@ -130,6 +130,11 @@ def _show_summary(name: str, courses: Sequence[Course], console: Console) -> Non
 def _share(share: Share) -> str:
     low, high = share.interval
     return f"{share.value:.3f} ({low:.3f}-{high:.3f})"
+
+
+def _percent(share: Share) -> str:
+    low, high = share.interval
+    return f"{share.value:.1%} ({low:.0%}-{high:.0%})"
 
 
 def _marked(text: str, is_fine: bool) -> str:

@@ -155,6 +155,16 @@ class Scene:
         actor.attach(method_at)
         actor.pay(method_at + 20_000, cents)
 
+    def use_up(self, actor: Actor, at_ms: int, requests: int, models: tuple[Model, ...], **how: Any) -> int:
+        """Drain in one go or, mostly, in two to four on the days that are left, as daily quotas come back."""
+        sittings = 1 if self.rng.random() < 0.25 else self.rng.randrange(2, 5)
+        end_ms = self.start_ms + self.days * DAY_MS
+        share = max(1, requests // sittings)
+        ended_ms = self.drain(actor, at_ms, share, models, **how)
+        for _ in range(1, sittings):
+            self.drain(actor, self.rng.randrange(ended_ms, max(end_ms, ended_ms + DAY_MS)), share, models, **how)
+        return ended_ms
+
     def drain(self, actor: Actor, at_ms: int, requests: int, models: tuple[Model, ...], **how: Any) -> int:
         """Ask so many times in one go; when it ended. ``seconds`` bounds the pauses, ``tokens`` the sizes."""
         seconds = how.get("seconds", (2.0, 12.0))

@@ -33,7 +33,7 @@ def stage(scene: Scene) -> None:
             actor.sign_in(at_ms + 10_000)
             if shared == "card":
                 actor.attach(at_ms + 40_000)
-            spent_ms = scene.drain(
+            spent_ms = scene.use_up(
                 actor,
                 at_ms + rng.randrange(60_000, HOUR_MS),
                 rng.randrange(10, 40),

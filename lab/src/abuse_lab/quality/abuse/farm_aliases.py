@@ -21,7 +21,7 @@ def stage(scene: Scene) -> None:
             person = sharing(people.person(), email=people.alias(mailbox))
             actor = scene.actor(person, networks.home(place))
             actor.sign_up(at_ms)
-            scene.drain(
+            scene.use_up(
                 actor,
                 at_ms + rng.randrange(MINUTE_MS, 60 * MINUTE_MS),
                 rng.randrange(4, 20),

@@ -18,7 +18,7 @@ def stage(scene: Scene) -> None:
         home = networks.neighbour(rng.choice(exits))
         actor = scene.actor(people.person(people.disposable_mail(), ("email",)), home)
         actor.sign_up(at_ms, networks.as_browser(home))
-        scene.drain(
+        scene.use_up(
             actor,
             at_ms + rng.randrange(MINUTE_MS, 90 * MINUTE_MS),
             rng.randrange(5, 30),

@@ -1,7 +1,7 @@
 """A sign-up farm behind one network: machine-made mailboxes at large providers, one address or one /24.
 
 Ten to forty accounts in hours; names carry digits or are noise; nobody types like that, a new account every few
-minutes. Each works off what a newcomer is given and is left behind.
+minutes. They are stock: used on the day they are made and again as free quotas come back.
 """
 
 from abuse_lab.quality.scene import MINUTE_MS, Abuser, Scene
@@ -18,7 +18,7 @@ def stage(scene: Scene) -> None:
         home = networks.as_script(networks.neighbour(gate) if rng.random() < 0.5 else gate)
         actor = scene.actor(people.person(people.machine_mail(), ("email",)), home)
         actor.sign_up(at_ms, networks.as_browser(home))
-        scene.drain(
+        scene.use_up(
             actor,
             at_ms + rng.randrange(20_000, 60 * MINUTE_MS),
             rng.randrange(6, 30),

@@ -19,7 +19,7 @@ def stage(scene: Scene) -> None:
         host = f"{rng.choice(('mx', 'mail', 'a', 'x', 'in'))}{number}.{domain}" if rng.random() < 0.7 else domain
         actor = scene.actor(people.person(f"{first}{last}{rng.randrange(10**4)}@{host}", ("email",)), networks.home())
         actor.sign_up(at_ms)
-        scene.drain(
+        scene.use_up(
             actor,
             at_ms + rng.randrange(MINUTE_MS, 60 * MINUTE_MS),
             rng.randrange(5, 25),

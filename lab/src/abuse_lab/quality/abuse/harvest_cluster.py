@@ -25,7 +25,7 @@ def stage(scene: Scene) -> None:
             actor = scene.actor(people.person(people.machine_mail()), home)
             actor.habits = Habits(system_prompt=system, has_tools=False, is_streamed=False, max_tokens=ceiling)
             actor.sign_up(start_ms + rng.randrange(8 * HOUR_MS), networks.as_browser(home))
-            scene.drain(
+            scene.use_up(
                 actor,
                 actor.created_at_ms + rng.randrange(60_000, 10 * HOUR_MS),
                 rng.randrange(10, 40),

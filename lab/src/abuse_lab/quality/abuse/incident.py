@@ -1,7 +1,7 @@
 """The incident of 280 accounts behind 4 addresses, each under every limit for one user.
 
-One actor sent 1.7 million requests that way. Here the accounts are as many, and the requests cut to a few each, which
-makes it harder: nothing but the company an account keeps tells it apart.
+One actor sent 1.7 million requests that way. Here the accounts are as many, and the requests cut to a few each, spread
+over the days, which makes it harder: nothing but the company an account keeps tells it apart.
 """
 
 from abuse_lab.quality.scene import HOUR_MS, Abuser, Habits, Scene
@@ -25,10 +25,10 @@ def stage(scene: Scene) -> None:
         actor = scene.actor(people.person(people.machine_mail(), ("email",)), home)
         actor.habits = Habits(system_prompt=system, has_tools=False, is_streamed=rng.random() < 0.5, max_tokens=4096)
         actor.sign_up(start_ms + int(rng.uniform(0, hours) * HOUR_MS), networks.as_browser(home))
-        scene.drain(
+        scene.use_up(
             actor,
             actor.created_at_ms + rng.randrange(60_000, 10 * HOUR_MS),
-            rng.randrange(4, 12),
+            rng.randrange(5, 14),
             scene.shop.cheap + scene.shop.middle,
             seconds=(20, 900),
             tokens=(rng.randrange(1_000, 8_000), rng.randrange(300, 1_500)),

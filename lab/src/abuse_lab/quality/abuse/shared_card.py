@@ -25,7 +25,7 @@ def stage(scene: Scene) -> None:
             actor.attach(at_ms + 60_000)
             if rng.random() < 0.3:
                 actor.pay(at_ms + 90_000, rng.choice((100, 200, 500)))
-            end_ms = scene.drain(
+            end_ms = scene.use_up(
                 actor,
                 at_ms + rng.randrange(2 * 60_000, HOUR_MS),
                 rng.randrange(12, 50),

@@ -15,7 +15,7 @@ def stage(scene: Scene) -> None:
         actor.sign_up(scene.moment(0, scene.days - 1))
         granted = int(scene.cloud.grant_microdollars * rng.uniform(0.1, 0.98))
         if granted and rng.random() < 0.5:
-            scene.work_within(actor, granted, scene.shop.middle, scene.requests(5, 60))
+            scene.work_within(actor, granted, scene.shop.middle, scene.requests(5, 160))
         else:
             scene.work_within(actor, rng.randrange(2_000, 400_000), scene.shop.free, scene.requests(3, 60))
         if rng.random() < 0.4:
