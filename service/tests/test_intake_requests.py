@@ -156,7 +156,8 @@ def test_address_is_enriched_at_intake(address: str, is_hosting: bool) -> None:
     """What offline data say of an address is stamped into the event, with the version of the data."""
     assert HOSTING_NETWORK == "198.51.100.0/24"
     facts = ask(json.dumps({"ip_address": address, "user_agent": "curl/8.0"}).encode()).facts
-    assert (facts.is_hosting, facts.is_library_agent, facts.version) == (is_hosting, True, "1")
+    assert (facts.is_hosting, facts.is_library_agent) == (is_hosting, True)
+    assert " ded=" in facts.version
 
 
 # cost reports

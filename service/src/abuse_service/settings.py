@@ -55,6 +55,10 @@ class Settings(BaseSettings):
     hosting_networks: Path | None = Field(
         default=None, description="File of hosting networks, a CIDR a line, in place of the bundled one."
     )
+    network_files: tuple[Path, ...] = Field(
+        default=(),
+        description="Own files about networks, a JSON list: MaxMind databases (.mmdb), or CSV with network and kind.",
+    )
     keep_prompt_bytes: int = Field(default=4096, ge=0, description="Bytes of each prompt that are kept with its event.")
     hot_identities: int = Field(default=200_000, ge=100, description="Entities held in memory; the others on disk.")
     live_states: int = Field(

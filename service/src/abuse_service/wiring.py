@@ -5,8 +5,9 @@ import time
 from collections.abc import Callable
 
 from abuse_service.decisions.judge import Judge
+from abuse_service.enrichment.atlas import read_files
 from abuse_service.enrichment.enricher import Enricher
-from abuse_service.enrichment.network import read_ranges
+from abuse_service.enrichment.network import UnreadableFile, read_ranges
 from abuse_service.errors import RefusedToStart
 from abuse_service.events.entity import EntityNamer
 from abuse_service.features.projection import Projection
@@ -37,11 +38,7 @@ class Service:
         """
         self.settings = settings
         policy = load_policy(settings.policy)
-        try:
-            hosting = read_ranges(settings.hosting_networks)
-        except (OSError, ValueError) as error:
-            raise RefusedToStart(f"can't read hosting_networks: {error}") from None
-        enricher = Enricher(hosting, settings.trusted_proxies)
+        enricher = _read_enricher(settings)
         self.store = SqliteStore(settings.data, settings.waiting_bytes)
         try:
             namer = EntityNamer(self.store.secret)
@@ -104,3 +101,11 @@ class Service:
         if self.projection.states.dirty:
             await self.keeper.take()
         self.store.close()
+
+
+def _read_enricher(settings: Settings) -> Enricher:
+    try:
+        hosting = read_ranges(settings.hosting_networks)
+        return Enricher(hosting, settings.trusted_proxies, read_files(settings.network_files))
+    except (OSError, UnreadableFile) as error:
+        raise RefusedToStart(f"can't read hosting_networks or network_files: {error}") from None

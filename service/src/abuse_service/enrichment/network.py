@@ -2,6 +2,7 @@
 
 import bisect
 import functools
+import hashlib
 import ipaddress
 from collections.abc import Iterable
 from importlib import resources
@@ -12,6 +13,16 @@ import msgspec
 IPV4_PREFIX = 24
 IPV6_PREFIX = 48
 _LONGEST_ADDRESS = 128
+
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class UnreadableFile(ValueError):
+    """A file about networks is not what it should be."""
+
+    def __init__(self, path: Path | None, line: int | None, message: str) -> None:
+        super().__init__(f"{path or 'the bundled list'}{f' line {line}' if line else ''}: {message}")
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -57,16 +68,18 @@ def _parse(text: str) -> Address | None:
 class NetworkRanges:
     """A set of networks that answers in logarithmic time whether an address lies in one."""
 
-    def __init__(self, networks: Iterable[str]) -> None:
-        """``networks`` are CIDR texts. Raises `ValueError` for one that is none."""
+    def __init__(self, networks: Iterable[str | Network]) -> None:
+        """``networks``, as CIDR texts or parsed. Raises `ValueError` for a text that is none."""
         self._starts: dict[int, list[int]] = {4: [], 6: []}
         self._ends: dict[int, list[int]] = {4: [], 6: []}
-        parsed = [ipaddress.ip_network(text, strict=False) for text in networks]
+        parsed = [ipaddress.ip_network(network, strict=False) for network in networks]
         for version in (4, 6):
             same = [network for network in parsed if network.version == version]
             for network in ipaddress.collapse_addresses(same):  # type: ignore[type-var]
                 self._starts[version].append(int(network.network_address))
                 self._ends[version].append(int(network.broadcast_address))
+        spans = repr((self._starts, self._ends)).encode()
+        self.digest = hashlib.blake2b(spans, digest_size=4).hexdigest()
 
     def holds(self, address: Address) -> bool:
         """Whether the address lies in one of the networks."""
@@ -76,7 +89,21 @@ class NetworkRanges:
 
 
 def read_ranges(path: Path | None) -> NetworkRanges:
-    """The networks of a file (a CIDR a line, ``#`` starts a comment), or the bundled hosting networks."""
-    text = path.read_text() if path else resources.files(__package__).joinpath("hosting_networks.txt").read_text()
-    lines = (line.split("#")[0].strip() for line in text.splitlines())
-    return NetworkRanges(line for line in lines if line)
+    """The networks of a file (a CIDR a line, ``#`` starts a comment), or the bundled hosting networks.
+
+    Raises `OSError`, or `UnreadableFile` with the line that is no network.
+    """
+    bundled = resources.files(__package__).joinpath("hosting_networks.txt")
+    try:
+        text = (path or bundled).read_text("utf-8")
+    except UnicodeDecodeError:
+        raise UnreadableFile(path, None, "expected text in UTF-8") from None
+    networks = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if said := line.split("#")[0].strip():
+            try:
+                networks.append(ipaddress.ip_network(said, strict=False))
+            except ValueError:
+                wanted = "a network such as 192.0.2.0/24"
+                raise UnreadableFile(path, number, f"expected {wanted}, found {said!r}") from None
+    return NetworkRanges(networks)

@@ -26,13 +26,42 @@ OWN_SOURCE = "service"
 
 
 class Facts(msgspec.Struct, frozen=True, array_like=True):
-    """What an address, an e-mail and a user agent said at the time, by offline data (decision 4)."""
+    """What an address, an e-mail and a user agent said at the time, by offline data (decision 0011).
+
+    Nothing in here tells one person from another: a place is a country and a tenth of a degree, about 10 km.
+    New fields stand at the end with a default, so that what was recorded before them still reads.
+    """
 
     is_hosting: bool = False
+    """The address belongs to a hosting provider."""
     is_disposable_email: bool = False
+    """The mail domain hands out mailboxes to throw away."""
     is_library_agent: bool = False
+    """The agent is the default of a programming library or a command-line tool."""
     mailbox_digits: int = 0
+    """Digits in the mailbox's name, a tag left out."""
     version: str = ""
+    """Which data said all this: our reading, the packages, a digest of the operator's files."""
+    is_free_email: bool = False
+    """Anybody gets a mailbox at this domain for nothing."""
+    mailbox_is_tagged: bool = False
+    """The address is a tagged one of its mailbox (``ada+shop@…``)."""
+    mailbox_dots: int = 0
+    """Dots in the address that its provider ignores."""
+    is_lookalike_email: bool = False
+    """The address can be misread as a well-known provider's, or mixes scripts within a word."""
+    network_kind: str = ""
+    """``anonymizer``, ``hosting``, ``mobile`` or ``private``, the one that says most; empty for none of them."""
+    country: str = ""
+    """Where the address is, ISO 3166-1 alpha-2, empty when unknown."""
+    latitude: float | None = None
+    """Degrees north, to a tenth."""
+    longitude: float | None = None
+    """Degrees east, to a tenth."""
+    is_crawler: bool = False
+    """The agent is a known crawler, monitor, scanner or steered browser."""
+    agent_family: str = ""
+    """The browser's or tool's name, empty when it is not a known one."""
 
 
 class Event(msgspec.Struct, frozen=True, array_like=True):

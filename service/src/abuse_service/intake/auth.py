@@ -12,6 +12,7 @@ from abuse_client.contract import (
     repair,
 )
 from abuse_service.enrichment.enricher import Enricher
+from abuse_service.enrichment.places import read_place
 from abuse_service.events.entity import EntityKind, EntityNamer
 from abuse_service.events.event import AUTH_SIGNIN, AUTH_SIGNUP, Event, content_event_key, digest, event_key
 from abuse_service.intake.entities import (
@@ -60,7 +61,8 @@ class AuthIntake:
             key, content = event_key(receipt.source, name, f"sender:{payload.event_id}"), digest(body)
         elif payload.occurred_at is not None:
             key = content_event_key(receipt.source, name, payload.occurred_at, body)
-        enriched = self._enricher.enrich(payload.ip_address, payload.email, payload.user_agent)
+        claimed = read_place(payload.geo_country, None, None)
+        enriched = self._enricher.enrich(payload.ip_address, payload.email, payload.user_agent, claimed)
         entities = name_network(self._namer, enriched, payload.ja4_digest) + name_mail(self._namer, enriched)
         entities += name_device(self._namer, payload.stytch_hardware_fingerprint)
         for membership in payload.org_memberships or ():

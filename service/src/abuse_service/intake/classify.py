@@ -12,6 +12,7 @@ from abuse_client.contract import (
     repair,
 )
 from abuse_service.enrichment.enricher import Enricher
+from abuse_service.enrichment.places import read_place
 from abuse_service.errors import Forbidden
 from abuse_service.events.entity import EntityKey, EntityNamer
 from abuse_service.events.event import REQUEST_CLASSIFIED, Event, Facts, digest, event_key
@@ -76,7 +77,8 @@ class ClassifyIntake:
         if occurred_at_ms < receipt.received_at_ms - OLDEST_CLAIM_MS and not may_import:
             raise Forbidden("a request older than 10 minutes needs a token with the scope import", path="occurred_at")
         identity = identity_key(payload.kilo_user_id, payload.ip_address, payload.ja4_digest, payload.user_agent)
-        enriched = self._enricher.enrich(payload.ip_address, None, payload.user_agent)
+        claimed = read_place(payload.geo_country, payload.geo_latitude, payload.geo_longitude)
+        enriched = self._enricher.enrich(payload.ip_address, None, payload.user_agent, claimed)
         entities = name_network(self._namer, enriched, payload.ja4_digest)
         entities += name_organization(self._namer, payload.organization_id)
         key = event_key(receipt.source, REQUEST_CLASSIFIED, f"sender:{payload.event_id}") if payload.event_id else b""

@@ -1,7 +1,7 @@
 """Which entities an event names, from its network facts, its e-mail and its ids."""
 
 from abuse_client.contract import known_user
-from abuse_service.enrichment.enricher import DATA_VERSION, Enriched
+from abuse_service.enrichment.enricher import Enriched
 from abuse_service.events.entity import EntityKey, EntityKind, EntityNamer
 from abuse_service.events.event import Facts
 
@@ -65,11 +65,22 @@ def name_organization(namer: EntityNamer, organization_id: str | None) -> list[E
 
 
 def facts_of(enriched: Enriched) -> Facts:
-    """What is stamped into the event, with the version of the data that said it."""
+    """What is stamped into the event, with the version of the data that said it (decision 0011)."""
+    mail, agent, place = enriched.mail, enriched.agent, enriched.place
     return Facts(
-        is_hosting=enriched.is_hosting,
-        is_disposable_email=enriched.mail is not None and enriched.mail.is_disposable,
-        is_library_agent=enriched.is_library_agent,
-        mailbox_digits=enriched.mail.digits if enriched.mail else 0,
-        version=DATA_VERSION,
+        is_hosting=enriched.network.is_hosting,
+        is_disposable_email=mail is not None and mail.is_disposable,
+        is_library_agent=agent.is_library,
+        mailbox_digits=mail.digits if mail else 0,
+        version=enriched.version,
+        is_free_email=mail is not None and mail.is_free,
+        mailbox_is_tagged=mail is not None and mail.is_tagged,
+        mailbox_dots=mail.dots if mail else 0,
+        is_lookalike_email=mail is not None and mail.is_lookalike,
+        network_kind=enriched.network.kind,
+        country=place.country,
+        latitude=place.latitude,
+        longitude=place.longitude,
+        is_crawler=agent.is_crawler,
+        agent_family=agent.family,
     )
