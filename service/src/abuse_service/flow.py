@@ -38,7 +38,8 @@ from abuse_service.telemetry import Metrics, log
 
 _encode = msgspec.json.Encoder().encode
 _decision = msgspec.json.Decoder(Decision).decode
-_MOST_RECENT = 20_000
+_MOST_RECENT = 5_000
+"""Requests remembered in memory: those whose records are on their way to the log, and as many again for speed."""
 _TYPE_NAME = re.compile(r"[a-z_]{1,32}(\.[a-z_]{1,32}){1,4}")
 _KNOWN_TYPES = frozenset(
     {"request.classified", "request.cost_reported", "auth.signup", "auth.signin", ACCOUNT_JUDGED, ENFORCEMENT_CHANGED}
@@ -86,7 +87,7 @@ class Flow:
         self._costs = costs
         self._switch = switch
         self._requests: dict[int, str] = {}
-        self._asked: dict[bytes, Decision] = {}
+        self._asked: dict[bytes, bytes] = {}
         self._unknown_types: set[str] = set()
         self._retrying: set[int] = set()
 
@@ -248,11 +249,12 @@ class Flow:
         decision = self._judge(event, request_id, question.payload, question.facts, question.entities)
         if decision is None:
             return None
-        self.event_log.record(question.answered(request_id, _encode(decision)))
+        outcome = _encode(decision)
+        self.event_log.record(question.answered(request_id, outcome))
         self.projection.note_decision(question.identity_entity, line_of(decision))
         self._remember(self._requests, request_id, decision.identity_key)
         if question.event_key:
-            self._remember(self._asked, question.event_key, decision)
+            self._remember(self._asked, question.event_key, outcome)
         self.metrics.count_event(event.type).inc()
         self.metrics.count_decision(decision.verdict).inc()
         return decision
@@ -303,12 +305,13 @@ class Flow:
 
     def _find_asked(self, question: Question) -> Decision | None:
         """The decision on an earlier copy of this request."""
-        known = self._asked.get(question.event_key)
-        if known is None and (stored := self.event_log.find_event(question.event_key)) is not None:
-            known = _decision(stored.event.outcome) if stored.event.outcome else None
-        if known is not None:
-            self.metrics.duplicates.inc()
-        return known
+        outcome = self._asked.get(question.event_key)
+        if outcome is None and (stored := self.event_log.find_event(question.event_key)) is not None:
+            outcome = stored.event.outcome
+        if outcome is None:
+            return None
+        self.metrics.duplicates.inc()
+        return _decision(outcome)
 
     def _classified_as(self, request_id: int) -> str | None:
         known = self._requests.get(request_id)

@@ -1,6 +1,6 @@
 """States in memory, the hot ones; the cold ones stay on disk and answer alike.
 
-A state is held either packed (bytes) or live (an object). A *cut* is the consistent image of all states at one
+A state is live (an object) or rests (bytes in a `Slab`); one that was thawed to be read is both. A *cut* is the consistent image of all states at one
 instant: the states that changed since the last cut are packed little by little, and one that is about to change again
 is packed first, so that taking an image never stops the service for long.
 """
@@ -13,6 +13,7 @@ import msgspec
 from abuse_service.events.entity import EntityKey, EntityKind
 from abuse_service.identities.joins import ColdOwners, Joins
 from abuse_service.identities.packing import pack, squeeze, unpack
+from abuse_service.identities.slab import Slab
 from abuse_service.identities.state import State
 
 S = TypeVar("S", bound=State)
@@ -46,16 +47,20 @@ class States:
     def __init__(self, cold: ColdStates, most_hot: int, most_live: int = 50_000) -> None:
         """Hold ``most_hot`` states in memory; a cut is wanted at ``most_live`` changed ones.
 
-        Half as many unchanged ones stay live beside those, ready for use; the others rest as bytes.
+        Half as many unchanged ones stay live beside those, ready for use; the others rest.
         """
         self.joins = Joins(cold)
         self._cold = cold
         self._most_hot = most_hot
         self._most_live = min(most_live, most_hot)
-        self._hot: dict[bytes, bytes | State] = {}
-        # States that are live and unchanged, with their bytes: those of this cut and those of the one before.
-        self._thawed: dict[bytes, bytes] = {}
-        self._cooling: dict[bytes, bytes] = {}
+        self._live: dict[bytes, State] = {}
+        # Handles of bodies in the slab, those used longest ago first.
+        self._resting: dict[bytes, int] = {}
+        self._slab = Slab(self._is_current, self._resting.__setitem__)
+        # States that are live and unchanged, with their bytes where these do not rest: those of this cut and those of
+        # the one before.
+        self._thawed: dict[bytes, bytes | None] = {}
+        self._cooling: dict[bytes, bytes | None] = {}
         self._dirty: set[bytes] = set()
         # Keys that were looked for on disk in vain: a new one is looked for twice, before it is added.
         self._absent: set[bytes] = set()
@@ -63,8 +68,8 @@ class States:
 
     @property
     def hot(self) -> int:
-        """How many states are in memory."""
-        return len(self._hot)
+        """How many states are in memory, those that are live and rest counted twice."""
+        return len(self._live) + len(self._resting)
 
     @property
     def dirty(self) -> int:
@@ -83,47 +88,46 @@ class States:
 
     def find(self, key: bytes) -> State | None:
         """The state under ``key``, to be read and not to be changed; ``None`` where nothing is known."""
-        state = self._hot.get(key)
-        if state is None:
+        state = self._live.get(key)
+        if state is not None:
+            return state
+        handle = self._resting.get(key)
+        packed: bytes | None
+        if handle is not None:
+            packed = self._slab.get(handle)
+            self._thawed[key] = None
+        else:
             packed = None if key in self._absent else self._cold.load(key)
             if packed is None:
                 self._note_absent(key)
                 return None
-            state = self._hot[key] = packed
-        if isinstance(state, bytes):
-            self._thawed[key] = state
-            state = self._hot[key] = unpack(key, state)
+            self._thawed[key] = packed
+        state = self._live[key] = unpack(key, packed)
         return state
 
     def edit(self, key: bytes) -> State | None:
         """The state under ``key``, to be changed; ``None`` where nothing is known."""
         if key in self._dirty:
-            return self._hot[key]  # type: ignore[return-value]  # what is dirty is live
+            return self._live[key]
         cut = self._cut
         if cut is not None and key in cut.todo:
             cut.todo.discard(key)
-            cut.packed[key] = pack(self._hot[key])
-        state = self._hot.get(key)
-        if state is None or isinstance(state, bytes):
-            state = self.find(key)
-            if state is None:
-                return None
+            cut.packed[key] = pack(self._live[key])
+        state = self.find(key)
+        if state is None:
+            return None
         self._dirty.add(key)
-        if self._thawed.pop(key, None) is None:
-            self._cooling.pop(key, None)
+        self._thawed.pop(key, None)
+        self._cooling.pop(key, None)
+        self._end_rest(key)
         return state
 
     def add(self, key: bytes, state: S) -> S:
         """Begin to keep a new state."""
-        self._hot[key] = state
+        self._live[key] = state
         self._dirty.add(key)
         self._absent.discard(key)
         return state
-
-    def _note_absent(self, key: bytes) -> None:
-        if len(self._absent) >= _MOST_ABSENT:
-            self._absent.clear()
-        self._absent.add(key)
 
     def begin_cut(self, position: int, ahead: tuple[int, ...]) -> None:
         """Take the image of this instant: all events up to ``position``, and the request ids ``ahead`` of it."""
@@ -139,51 +143,46 @@ class States:
             return None
         for _ in range(min(most, len(cut.todo))):
             key = cut.todo.pop()
-            state = self._hot.pop(key)
-            packed = pack(state)
-            # Back at the young end of the order in which states are forgotten.
+            packed = pack(self._live[key])
             if len(self._thawed) < self._most_live // 2:
                 self._thawed[key] = packed
-                self._hot[key] = state
             else:
-                packed = self._hot[key] = squeeze(packed)
+                packed = squeeze(packed)
+                del self._live[key]
+                self._rest(key, packed)
             cut.packed[key] = packed
         return None if cut.todo else cut
 
     def finish_cut(self) -> None:
-        """The cut is on disk: what rested since the one before goes back to bytes; the surplus is forgotten."""
+        """The cut is on disk: what was not used since the one before goes to rest; the surplus is forgotten."""
         cut, self._cut = self._cut, None
         if cut is None:
             return
         self.joins.finish_cut()
         for key, packed in self._cooling.items():
-            self._rest(key, packed)
+            del self._live[key]
+            if packed is None:
+                # Back at the young end of the order in which states are forgotten.
+                self._resting[key] = self._resting.pop(key)
+            elif not _is_small(key, packed):
+                self._rest(key, squeeze(packed))
         self._cooling = {}
         for key, packed in cut.packed.items():
-            if isinstance(self._hot.get(key), bytes):
-                self._rest(key, packed)
+            if key not in self._live and _is_small(key, packed):
+                self._end_rest(key)
+        self._slab.tidy()
         self.trim()
 
     def trim(self) -> None:
         """Forget the states used longest ago, down to the limit; what changed since the last cut stays."""
-        surplus = len(self._hot) - self._most_hot
+        surplus = self.hot - self._most_hot
         if surplus <= 0 or self._cut is not None:
             return
-        clean = (key for key in self._hot if key not in self._dirty)
-        for key in list(itertools.islice(clean, surplus)):
-            del self._hot[key]
-            self._thawed.pop(key, None)
-
-    def _rest(self, key: bytes, packed: bytes) -> None:
-        """Hold a state that is on disk as bytes; not at all where the frame would outweigh them.
-
-        An entity of one member: it is not looked at before its next event, and then read from disk in
-        microseconds.
-        """
-        if len(packed) <= _SMALL_BYTES and key[:1] != _USER_LETTER:
-            self._hot.pop(key, None)
-        else:
-            self._hot[key] = squeeze(packed)
+        for key in list(itertools.islice(itertools.chain(self._resting, self._thawed), surplus)):
+            self._end_rest(key)
+            if key in self._thawed:
+                del self._thawed[key], self._live[key]
+        self._slab.tidy()
 
     def abandon_cut(self) -> None:
         """The cut did not get to disk: its states count as changed again."""
@@ -191,11 +190,35 @@ class States:
         if cut is None:
             return
         self.joins.abandon_cut()
-        self._dirty |= cut.todo | cut.packed.keys()
-        for key in cut.packed:
-            state = self._hot[key]
-            if isinstance(state, bytes):
-                self._hot[key] = unpack(key, state)
+        for key in cut.packed.keys() - self._dirty:
+            if key not in self._live:
+                self._live[key] = unpack(key, self._slab.get(self._resting[key]))
             self._thawed.pop(key, None)
+            self._end_rest(key)
+        self._dirty |= cut.todo | cut.packed.keys()
         self._thawed |= self._cooling
         self._cooling = {}
+
+    def _rest(self, key: bytes, packed: bytes) -> None:
+        self._resting[key] = self._slab.put(key, packed)
+
+    def _end_rest(self, key: bytes) -> None:
+        handle = self._resting.pop(key, None)
+        if handle is not None:
+            self._slab.give_back(key, handle)
+
+    def _is_current(self, key: bytes, handle: int) -> bool:
+        return self._resting.get(key) == handle
+
+    def _note_absent(self, key: bytes) -> None:
+        if len(self._absent) >= _MOST_ABSENT:
+            self._absent.clear()
+        self._absent.add(key)
+
+
+def _is_small(key: bytes, packed: bytes) -> bool:
+    """Whether the frame would outweigh the bytes of a state that rests: an entity of one member.
+
+    It is not looked at before its next event, and then read from disk in microseconds.
+    """
+    return len(packed) <= _SMALL_BYTES and key[:1] != _USER_LETTER
