@@ -23,16 +23,17 @@ FOLDERS = {"abuse_client": "client", "abuse_service": "service", "cloud": "cloud
 
 # Leaves know no room and every room may know them. Among themselves: errors ← settings ← telemetry.
 LEAVES = frozenset({"errors", "settings", "telemetry"})
-INNER = frozenset({"events", "identities", "enrichment", "features", "policy", "decisions", "intake", "replay"})
+INNER = frozenset({"events", "identities", "enrichment", "cel", "features", "policy", "decisions", "intake", "replay"})
 
 # room of the service → the rooms that it may import besides itself and the leaves
 ROOMS: dict[str, frozenset[str]] = {
     "events": frozenset(),
     "enrichment": frozenset(),
     "identities": frozenset({"events"}),
-    "features": frozenset({"events", "identities"}),
-    "policy": frozenset({"features"}),
-    "decisions": frozenset({"policy", "features", "identities", "events"}),
+    "cel": frozenset(),
+    "features": frozenset({"events", "identities", "cel"}),
+    "policy": frozenset({"features", "cel"}),
+    "decisions": frozenset({"policy", "features", "identities", "events", "enrichment"}),
     "intake": frozenset({"events", "enrichment"}),
     "replay": frozenset({"decisions", "policy", "features", "identities", "events", "intake"}),
     "storage": INNER,  # it implements the protocols that stand beside their consumers
@@ -58,7 +59,7 @@ LEAF_MAY_IMPORT = {
 ENTRYPOINTS = frozenset({"abuse_service.api.app"})
 
 # Pure rooms: time comes in with the event, and everything else through a protocol.
-PURE = frozenset({"identities", "features", "policy", "decisions"})
+PURE = frozenset({"identities", "cel", "features", "policy", "decisions"})
 IMPURE_MODULES = frozenset(
     {"aiosqlite", "fastapi", "http", "httpx", "requests", "socket", "sqlalchemy", "sqlite3", "starlette", "time"}
     | {"urllib.request", "uvicorn"}

@@ -9,6 +9,7 @@ ServiceError
 ├── Unprocessable       422  a required field is missing or wrong
 ├── StorageUnavailable  503  the disk takes no more; nothing was acknowledged
 ├── PolicyError              a policy file does not hold together
+│   └── ExpressionError      an expression in it is no CEL, of a wrong type, or may cost too much
 ├── DirectoryInUse           another process owns the data directory
 └── RefusedToStart           the settings do not go together
 """
@@ -76,6 +77,38 @@ class StorageUnavailable(ServiceError):
 
 class PolicyError(ServiceError):
     """the policy does not hold together"""
+
+
+class ExpressionError(PolicyError):
+    """an expression does not hold together
+
+    ``line`` and ``column`` count from 1 within the expression; they are ``None`` where no spot is to blame. ``fault``
+    is the sentence alone, and the message is that with a picture of the spot. ``found``, ``expected`` and ``nearest``
+    (a name that may have been meant) say what the sentence says, where they are known.
+    """
+
+    def __init__(
+        self,
+        fault: str,
+        *,
+        path: str | None = None,
+        text: str = "",
+        line: int | None = None,
+        column: int | None = None,
+        length: int = 1,
+        found: str | None = None,
+        expected: str | None = None,
+        nearest: str | None = None,
+    ) -> None:
+        self.fault = fault
+        self.line, self.column, self.length = line, column, length
+        self.found, self.expected, self.nearest = found, expected, nearest
+        picture = ""
+        if line is not None and column is not None:
+            lines = text.split("\n")
+            shown = lines[line - 1] if line <= len(lines) else ""
+            picture = f"\n | {shown}\n | {'.' * (column - 1)}{'^' * length}"
+        super().__init__(fault + picture, path=path)
 
 
 class DirectoryInUse(ServiceError):
