@@ -333,6 +333,20 @@ def test_entity_features_follow_the_entity() -> None:
     assert counts == {1, 3}
 
 
+def test_fingerprint_is_the_client_whoever_calls() -> None:
+    """The composite that names an anonymous caller is an entity for everybody; an address alone makes none."""
+    world = world_with(
+        "callers: {entity: fingerprint, events: [request.classified], aggregate: distinct, value: identity}"
+    )
+    client = {"ip_address": "192.0.2.1", "user_agent": "curl/8"}
+    for user in ("u1", "u2", None):
+        world.classify(user, **client)
+    world.classify("u3", ip_address="192.0.2.1")
+    feature = world.policy.catalog.features["callers"]
+    found = [state for key, state in world.states.all().items() if key[:1] == b"f"]
+    assert [feature.read(state.features, NOW_MS) for state in found] == [3]  # type: ignore[union-attr]
+
+
 def test_stripe_amounts_can_be_summed() -> None:
     """A Stripe event's amount, customer and card are read in either layout."""
     world = world_with(

@@ -113,7 +113,7 @@ def test_every_place_has_a_source() -> None:
     sections = set(re.findall(r"`(\w+)`", places)) - IN_STATE
     assert sections == set(Record.__struct_fields__)
     kinds = {kind.strip() for found in re.findall(r"links: ([\w, ]+)", places) for kind in found.split(",")}
-    assert kinds == {kind.name.lower() for kind in EntityKind} - {"user", "card"}
+    assert kinds == {kind.name.lower() for kind in EntityKind} - {"user", "card", "fingerprint"}
 
 
 SAMPLES: dict[str, Any] = {

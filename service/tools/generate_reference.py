@@ -73,6 +73,7 @@ ENTITIES = {
     Entity.IP: "the client's address",
     Entity.NETWORK: "the network around it: IPv4 /24, IPv6 /48",
     Entity.JA4: "the JA4 digest of the connection",
+    Entity.FINGERPRINT: "the composite of address, JA4 digest and agent that names an anonymous caller, whoever calls",
     Entity.DEVICE: "the device behind a hardware fingerprint; markers are none",
     Entity.CARD: "the card behind a Stripe fingerprint",
     Entity.MAILBOX: "where mail really arrives: tags and ignored dots removed",

@@ -17,6 +17,7 @@ class EntityKind(enum.Enum):
     IP = b"i"
     NETWORK = b"n"
     JA4 = b"j"
+    FINGERPRINT = b"f"
     DEVICE = b"d"
     CARD = b"c"
     MAILBOX = b"m"

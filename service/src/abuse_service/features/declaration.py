@@ -49,6 +49,7 @@ class Entity(enum.StrEnum):
     IP = "ip"
     NETWORK = "network"
     JA4 = "ja4"
+    FINGERPRINT = "fingerprint"
     DEVICE = "device"
     CARD = "card"
     MAILBOX = "mailbox"

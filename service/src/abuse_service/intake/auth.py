@@ -19,6 +19,7 @@ from abuse_service.intake.entities import (
     LONGEST_VALUE,
     facts_of,
     name_device,
+    name_fingerprint,
     name_mail,
     name_network,
     name_organization,
@@ -64,6 +65,7 @@ class AuthIntake:
         claimed = read_place(payload.geo_country, None, None)
         enriched = self._enricher.enrich(payload.ip_address, payload.email, payload.user_agent, claimed)
         entities = name_network(self._namer, enriched, payload.ja4_digest) + name_mail(self._namer, enriched)
+        entities += name_fingerprint(self._namer, payload.ip_address, payload.ja4_digest, payload.user_agent)
         entities += name_device(self._namer, payload.stytch_hardware_fingerprint)
         for membership in payload.org_memberships or ():
             entities += name_organization(self._namer, membership.organization_id)

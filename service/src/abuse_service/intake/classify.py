@@ -16,7 +16,7 @@ from abuse_service.enrichment.places import read_place
 from abuse_service.errors import Forbidden
 from abuse_service.events.entity import EntityKey, EntityNamer
 from abuse_service.events.event import REQUEST_CLASSIFIED, Event, Facts, digest, event_key
-from abuse_service.intake.entities import facts_of, name_network, name_organization
+from abuse_service.intake.entities import facts_of, name_fingerprint, name_network, name_organization
 from abuse_service.intake.prompts import cut_long_fields
 from abuse_service.intake.receipt import Receipt
 
@@ -80,6 +80,7 @@ class ClassifyIntake:
         claimed = read_place(payload.geo_country, payload.geo_latitude, payload.geo_longitude)
         enriched = self._enricher.enrich(payload.ip_address, None, payload.user_agent, claimed)
         entities = name_network(self._namer, enriched, payload.ja4_digest)
+        entities += name_fingerprint(self._namer, payload.ip_address, payload.ja4_digest, payload.user_agent)
         entities += name_organization(self._namer, payload.organization_id)
         key = event_key(receipt.source, REQUEST_CLASSIFIED, f"sender:{payload.event_id}") if payload.event_id else b""
         return Question(

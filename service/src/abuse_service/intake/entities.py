@@ -1,6 +1,6 @@
 """Which entities an event names, from its network facts, its e-mail and its ids."""
 
-from abuse_client.contract import known_user
+from abuse_client.contract import identity_key, known_user
 from abuse_service.enrichment.enricher import Enriched
 from abuse_service.events.entity import EntityKey, EntityKind, EntityNamer
 from abuse_service.events.event import Facts
@@ -33,6 +33,18 @@ def name_network(namer: EntityNamer, enriched: Enriched, ja4_digest: str | None)
     if ja4_digest:
         keys.append(namer.key(EntityKind.JA4, ja4_digest[:LONGEST_VALUE]))
     return keys
+
+
+def name_fingerprint(
+    namer: EntityNamer, ip_address: str | None, ja4_digest: str | None, user_agent: str | None
+) -> list[EntityKey]:
+    """The composite of address, JA4 digest and agent that names an anonymous caller, whoever calls.
+
+    None without an address, or with nothing but an address: those say no more than they do by themselves.
+    """
+    if not ip_address or not (ja4_digest or user_agent):
+        return []
+    return [namer.key(EntityKind.FINGERPRINT, identity_key(None, ip_address, ja4_digest, user_agent))]
 
 
 def name_mail(namer: EntityNamer, enriched: Enriched) -> list[EntityKey]:
