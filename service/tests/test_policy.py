@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from abuse_client.contract import ResolvedAction, Verdict
+from abuse_service.cel.program import Kind
 from abuse_service.decisions.values import READERS
 from abuse_service.errors import PolicyError
-from abuse_service.features.expression import Kind
 from abuse_service.policy.document import Case
 from abuse_service.policy.policy import DEFAULT_POLICY, Policy, Rule, load_policy
 from abuse_service.policy.vocabulary import FACTS, REQUIRED_FEATURES
@@ -168,9 +168,10 @@ def test_unknown_name_shows_the_spot() -> None:
     """A condition with an unknown name is refused, and the text shows the author's line with a mark under the spot."""
     place, message = refusal(rule_text("identity.is_blokced && threshold.a > 1", ""), head="thresholds: {a: 2}")
     assert place == "rules[0].when"
-    assert message.splitlines()[1:] == [
+    assert message.splitlines() == [
+        "unknown name identity.is_blokced; did you mean identity.is_blocked?",
         " | identity.is_blokced && threshold.a > 1",
-        " | ........^",
+        " | ^^^^^^^^^^^^^^^^^^^",
     ]
 
 

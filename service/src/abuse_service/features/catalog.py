@@ -8,13 +8,14 @@ from typing import Any
 
 import msgspec
 
+from abuse_service.cel.program import Kind
+from abuse_service.cel.vocabulary import Expression, Vocabulary
 from abuse_service.errors import PolicyError
 from abuse_service.events.content import Content
 from abuse_service.events.entity import EntityKind
 from abuse_service.events.event import Event
 from abuse_service.features.declaration import Aggregate, Declaration, Entity
 from abuse_service.features.distinct import HASH_BYTES
-from abuse_service.features.expression import Expression, Kind, Vocabulary
 from abuse_service.features.rows import LAST_MS
 from abuse_service.features.windows import Window, make_window
 
@@ -42,17 +43,17 @@ class Occurrence:
         self.content = content
         self.identity_number = identity_number
         self.names = names
-        self._values: Any = None
+        self._values: dict[str, Any] | None = None
 
     @property
-    def values(self) -> Any:
+    def values(self) -> dict[str, Any]:
         """What CEL reads of the event; built when first asked for."""
         if self._values is None:
             said = ((name, getattr(self.content, name, None)) for name in self.names)
             fields = {name: value for name, value in said if value is not None}
             facts = self.event.facts
             named = msgspec.structs.asdict(facts) if facts else {}
-            self._values = _VOCABULARY.values({"event": fields, "facts": named, "event_type": self.event.type})
+            self._values = {"event": fields, "facts": named, "event_type": self.event.type}
         return self._values
 
 

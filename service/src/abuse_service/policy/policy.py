@@ -1,17 +1,18 @@
 """A policy, checked and compiled: laws hold, conditions are typed, cases come out as they say."""
 
 import hashlib
-import json
 import re
-from collections.abc import Container
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from abuse_service.cel.program import Kind
+from abuse_service.cel.values import CelError
+from abuse_service.cel.vocabulary import Expression, Vocabulary
 from abuse_service.errors import PolicyError
 from abuse_service.features.catalog import Catalog
-from abuse_service.features.expression import Expression, Kind, Vocabulary
 from abuse_service.features.reads import check_reads
 from abuse_service.policy.document import Document, RuleText, Scalar
 from abuse_service.policy.laws import check_laws, check_names
@@ -20,8 +21,6 @@ from abuse_service.policy.vocabulary import FACTS
 DEFAULT_POLICY = Path(__file__).parent / "default.yaml"
 
 _PYTHON_TYPES = {Kind.BOOL: bool, Kind.INT: int, Kind.STRING: str}
-_NAMES = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
-_STRINGS = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'")
 _PLACES = re.compile(r"\{([^{}]+)\}")
 
 
@@ -30,16 +29,12 @@ class Rule:
 
     def __init__(self, text: RuleText, vocabulary: Vocabulary, constants: dict[str, Any], place: str) -> None:
         self.text = text
-        vocabulary.compile(text.when, f"{place}.when")  # as written first, so that an error shows the author's text
-        self.when = _inline(text.when, constants)
-        self.condition: Expression = vocabulary.compile(self.when, f"{place}.when")
-        bare = _STRINGS.sub("", text.when)
-        named = [name for path in _NAMES.findall(bare) if (name := _name_in(path, vocabulary.names))]
+        self.condition: Expression = vocabulary.compile(text.when, f"{place}.when", constants=constants)
         self.reason_names = tuple(_PLACES.findall(text.reason))
         for name in self.reason_names:
             if name not in vocabulary.names:
                 raise PolicyError(f"unknown name {{{name}}}", path=f"{place}.reason")
-        self.reads = tuple(dict.fromkeys((*named, *self.reason_names)))
+        self.reads = tuple(dict.fromkeys((*self.condition.reads, *self.reason_names)))
 
     def explain(self, values: dict[str, Any]) -> str:
         """The reason as a sentence, its values filled in."""
@@ -62,19 +57,21 @@ class Policy:
             Rule(rule, self.vocabulary, self.constants, f"rules[{index}]")
             for index, rule in enumerate(self.document.rules)
         ]
-        self._together = self.vocabulary.compile_together([rule.when for rule in self.rules], "rules")
+        self._run = self.vocabulary.together([rule.condition for rule in self.rules]).run
         self.reads = frozenset(name for rule in self.rules for name in rule.reads)
         check_laws(self.document)
         self._run_cases()
 
-    def run(self, values: dict[str, Any]) -> list[bool | None]:
-        """Whether each rule's condition holds under these values; ``None`` where it reads one that is unknown."""
-        bound = self.vocabulary.values(values)
-        found = self._together.read(bound)
-        if isinstance(found, list) and len(found) == len(self.rules):
-            return found
-        # One rule that can't be told hides the others in a list; asked one by one they can be.
-        return [rule.condition.holds(bound) for rule in self.rules]
+    def evaluate(self, values: Mapping[str, Any]) -> list[bool | CelError]:
+        """Whether each rule's condition holds under these values, or why it can't be told.
+
+        A value that is absent or ``None`` is unknown. Rules are apart: one that fails changes no other.
+        """
+        return self._run(values)
+
+    def run(self, values: Mapping[str, Any]) -> list[bool | None]:
+        """Whether each rule's condition holds under these values; ``None`` where it can't be told."""
+        return [None if isinstance(found, CelError) else found for found in self._run(values)]
 
     def _names(self) -> dict[str, Kind]:
         names = {name: kind for name, (kind, _) in FACTS.items()}
@@ -91,7 +88,7 @@ class Policy:
             for case in rule.text.cases:
                 place = f"rules[{index}].cases.{case.name}"
                 given = {name: self._typed(name, value, place) for name, value in case.given.items()}
-                fired = rule.condition.holds(self.vocabulary.values(self._neutral() | given)) is True
+                fired = rule.condition.holds(self._neutral() | given) is True
                 if fired != case.fires:
                     raise PolicyError(f"expected {_fires(case.fires)}, found {_fires(fired)}", path=place)
 
@@ -123,31 +120,6 @@ def load_policy(path: Path | None) -> Policy:
     except UnicodeDecodeError:
         raise PolicyError("can't read the policy file: not UTF-8", path=str(source)) from None
     return Policy(text)
-
-
-def _inline(when: str, constants: dict[str, Any]) -> str:
-    """The condition with thresholds and lists written out, so that they need not be handed over with every call."""
-    parts = re.split(f"({_STRINGS.pattern})", when)
-    for place in range(0, len(parts), 2):
-        parts[place] = _NAMES.sub(lambda path: _written_out(path[0], constants), parts[place])
-    return "".join(parts)
-
-
-def _written_out(path: str, constants: dict[str, Any]) -> str:
-    name = _name_in(path, constants)
-    if name is None:
-        return path
-    value = json.dumps(constants[name], ensure_ascii=False)
-    return (f"({value})" if value.startswith("-") else value) + path[len(name) :]
-
-
-def _name_in(path: str, names: Container[str]) -> str | None:
-    """The name that a dotted path begins with: ``request.model.contains`` calls a method of ``request.model``."""
-    while path not in names:
-        path, dot, _ = path.rpartition(".")
-        if not dot:
-            return None
-    return path
 
 
 def _read(text: str) -> Document:

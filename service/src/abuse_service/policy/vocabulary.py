@@ -1,6 +1,6 @@
 """The facts, beside features, thresholds and lists, that a rule may read. One list for engine and documentation."""
 
-from abuse_service.features.expression import Kind
+from abuse_service.cel.program import Kind
 
 FACTS: dict[str, tuple[Kind, str]] = {
     "identity.is_anonymous": (Kind.BOOL, "known by its fingerprint only"),
