@@ -69,6 +69,7 @@ class Rows:
     def __init__(self, value_bytes: int, most: int, kept_ms: int | None, step_ms: int = 1) -> None:
         self.size = TIME_BYTES + value_bytes
         self._full = most * self.size
+        self._newest = slice(-self.size, TIME_BYTES - self.size or None)
         self._kept_ms = kept_ms
         self._step_ms = step_ms
 
@@ -118,6 +119,11 @@ class Rows:
 
     def inside(self, rows: bytes, since_ms: int | None, at_ms: int) -> bytes:
         """The rows after ``since_ms`` and up to ``at_ms``."""
+        newest_ms = int.from_bytes(rows[self._newest], "big")
+        if since_ms is not None and newest_ms <= since_ms:
+            return b""
+        if newest_ms <= at_ms and (since_ms is None or int.from_bytes(rows[:TIME_BYTES], "big") > since_ms):
+            return rows
         begin, end = 0, len(rows)
         after = time_bytes(at_ms + 1) if at_ms >= 0 else b""
         if rows[end - self.size :] >= after:
@@ -126,4 +132,4 @@ class Rows:
             first = time_bytes(since_ms + 1)
             if rows[:TIME_BYTES] < first:
                 begin = self.find(rows, first)
-        return rows[begin:end] if begin or end < len(rows) else rows
+        return rows[begin:end]

@@ -168,7 +168,11 @@ class Total(_Series):
             "whole": _tally_whole,
         }[kind]
         self._decode: Callable[[bytes], int] = {"count": _one, "flag": ord, "whole": whole_of}[kind]
-        self._aggregate = aggregate
+        self._say: Callable[[int, int], float] = {
+            Aggregate.COUNT: _number,
+            Aggregate.SUM: _bounded,
+            Aggregate.RATE: self._rate,
+        }.get(aggregate, _mean)
 
     def update(self, states: dict[str, Any], at_ms: int, value: Any) -> None:
         self._add(states, at_ms, at_ms.to_bytes(TIME_BYTES, "big") + self._encode(value))
@@ -185,15 +189,11 @@ class Total(_Series):
         return amount, number
 
     def together(self, parts: Sequence[tuple[int, int]]) -> float:
-        amount, number = parts[0] if len(parts) == 1 else (sum(part[0] for part in parts), sum(p[1] for p in parts))
-        match self._aggregate:
-            case Aggregate.COUNT:
-                return number
-            case Aggregate.SUM:
-                return add_bounded(0, amount)
-            case Aggregate.RATE:
-                return number * 1000 / (self._window_ms or 1)
-        return amount / number if number else 0.0
+        amount, number = parts[0] if len(parts) == 1 else map(sum, zip(*parts, strict=True))
+        return self._say(amount, number)
+
+    def _rate(self, amount: int, number: int) -> float:
+        return number * 1000 / (self._window_ms or 1)
 
 
 class Extreme(_Series):
@@ -274,6 +274,18 @@ _FIRST = itemgetter(0)
 _VALUES = struct.Struct(f">{TIME_BYTES}x8s")
 _NUMBERS = struct.Struct(f">{TIME_BYTES}xQ")
 _BIAS = 1 << 63
+
+
+def _number(amount: int, number: int) -> float:
+    return number
+
+
+def _bounded(amount: int, number: int) -> float:
+    return add_bounded(0, amount)
+
+
+def _mean(amount: int, number: int) -> float:
+    return amount / number if number else 0.0
 
 
 def _no_bytes(value: Any) -> bytes:
