@@ -7,12 +7,15 @@ import msgspec
 
 from abuse_client.contract import ClassifyPayload
 from abuse_service.decisions.cluster import Cluster
+from abuse_service.enrichment.places import fastest_kmh
 from abuse_service.events.entity import EntityKey
 from abuse_service.events.event import Facts
 from abuse_service.identities import facts as said
 from abuse_service.identities.merge import newest
+from abuse_service.identities.places import count_countries, sightings
 from abuse_service.identities.state import IdentityState
 
+_HOUR_MS = 3_600_000
 _DAY_MS = 86_400_000
 
 
@@ -37,6 +40,14 @@ def _age_days(situation: Situation) -> float:
     return max(0.0, (situation.at_ms - created_at_ms) / _DAY_MS)
 
 
+def _travel_kmh(situation: Situation) -> float:
+    places = situation.state.places
+    # Most people stay where they are.
+    if len(places) < 2 or len({stay[2] for stay in places}) < 2:
+        return 0.0
+    return fastest_kmh(sightings(places, situation.at_ms))
+
+
 def _is_forged(situation: Situation) -> bool:
     # Not checked is null and not false: only a check that said no counts.
     return _profile(situation, "stytch_is_authentic_device") is False
@@ -53,7 +64,14 @@ READERS: dict[str, Callable[[Situation], Any]] = {
     "identity.age_days": _age_days,
     "identity.auth_providers": lambda s: len(_profile(s, "auth_providers") or ()),
     "identity.mailbox_digits": lambda s: s.state.mailbox_digits,
+    "identity.mailbox_dots": lambda s: s.state.mailbox_dots,
+    "identity.mailbox_is_tagged": lambda s: s.state.mailbox_is_tagged,
     "identity.is_disposable_email": lambda s: s.state.is_disposable_email,
+    "identity.is_free_email": lambda s: s.state.free_email[1],
+    "identity.has_lookalike_email": lambda s: s.state.has_lookalike_email,
+    "identity.travel_kmh": _travel_kmh,
+    "identity.countries_1h": lambda s: count_countries(s.state.places, s.at_ms, _HOUR_MS),
+    "identity.countries_24h": lambda s: count_countries(s.state.places, s.at_ms, _DAY_MS),
     "identity.spent_microdollars": lambda s: s.state.record.spend.cost_microdollars,
     "identity.paid_microdollars": lambda s: s.state.record.credits.paid_microdollars,
     "identity.disputes": lambda s: len(s.state.record.stripe.disputes),
@@ -73,5 +91,12 @@ READERS: dict[str, Callable[[Situation], Any]] = {
     "request.is_byok": lambda s: s.request.is_byok is True or s.request.is_user_byok is True,
     "request.is_hosting": lambda s: s.facts.is_hosting,
     "request.is_library_agent": lambda s: s.facts.is_library_agent,
+    "request.is_crawler": lambda s: s.facts.is_crawler,
+    "request.agent_family": lambda s: s.facts.agent_family,
+    "request.network_kind": lambda s: s.facts.network_kind,
+    "request.is_anonymizer": lambda s: s.facts.network_kind == "anonymizer",
+    "request.is_mobile_network": lambda s: s.facts.network_kind == "mobile",
+    "request.is_private_address": lambda s: s.facts.network_kind == "private",
+    "request.country": lambda s: s.facts.country,
 }
 """A reader for each fact of the vocabulary; a test holds the two equal."""

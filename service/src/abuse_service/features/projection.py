@@ -4,9 +4,10 @@ from collections import deque
 
 from abuse_service.events.content import Content, content_of
 from abuse_service.events.entity import STRONG_KINDS, EntityKey, EntityKind
-from abuse_service.events.event import ACCOUNT_JUDGED, Event, Facts
+from abuse_service.events.event import ACCOUNT_JUDGED, REQUEST_CLASSIFIED, Event, Facts
 from abuse_service.features.catalog import Catalog, Occurrence
 from abuse_service.identities.fold import fold
+from abuse_service.identities.places import note_place
 from abuse_service.identities.record import Record
 from abuse_service.identities.state import (
     MOST_DECISIONS,
@@ -95,7 +96,7 @@ class Projection:
             state.last_seen_ms = at_ms
         fold(state.record, event, content)
         if event.facts is not None:
-            _note_facts(state, event.facts)
+            _note_facts(state, event.facts, event)
         entities = event.entities
         plan = self.catalog.plan(event.type)
         if not plan:
@@ -131,7 +132,14 @@ class Projection:
         return state if isinstance(state, EntityState) else self.states.add(key, EntityState())
 
 
-def _note_facts(state: IdentityState, facts: Facts) -> None:
+def _note_facts(state: IdentityState, facts: Facts, event: Event) -> None:
+    note_place(state.places, event.occurred_at_ms, facts)
     state.is_hosting = state.is_hosting or facts.is_hosting
+    if event.type == REQUEST_CLASSIFIED:
+        return  # a request says no e-mail
     state.is_disposable_email = state.is_disposable_email or facts.is_disposable_email
     state.mailbox_digits = max(state.mailbox_digits, facts.mailbox_digits)
+    state.mailbox_is_tagged = state.mailbox_is_tagged or facts.mailbox_is_tagged
+    state.mailbox_dots = max(state.mailbox_dots, facts.mailbox_dots)
+    state.has_lookalike_email = state.has_lookalike_email or facts.is_lookalike_email
+    state.free_email = max(state.free_email, (event.occurred_at_ms, facts.is_free_email))

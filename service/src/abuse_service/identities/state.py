@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from abuse_service.events.entity import STRONG_KINDS, EntityKey
+from abuse_service.identities.places import Stay
 from abuse_service.identities.record import Record
 
 MOST_STRONG = 64
@@ -32,7 +33,8 @@ class IdentityState(msgspec.Struct, array_like=True):
     """All that is kept of one identity.
 
     ``shared`` are those of the strong links that lead to another identity as well: most identities have none, and a
-    decision then need not look at any.
+    decision then need not look at any. What an e-mail once was stays said; ``free_email`` is of the newest
+    one, with its time.
     """
 
     key: str
@@ -48,6 +50,11 @@ class IdentityState(msgspec.Struct, array_like=True):
     is_disposable_email: bool = False
     mailbox_digits: int = 0
     shared: list[EntityKey] = []
+    places: list[Stay] = []
+    mailbox_is_tagged: bool = False
+    mailbox_dots: int = 0
+    has_lookalike_email: bool = False
+    free_email: tuple[int, bool] = (0, False)
 
 
 class EntityState(msgspec.Struct, array_like=True):

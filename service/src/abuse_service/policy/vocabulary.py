@@ -16,7 +16,20 @@ FACTS: dict[str, tuple[Kind, str]] = {
     "identity.age_days": (Kind.DOUBLE, "since the account was created, or first seen"),
     "identity.auth_providers": (Kind.INT, "distinct sign-in providers"),
     "identity.mailbox_digits": (Kind.INT, "digits in the mailbox's name"),
+    "identity.mailbox_dots": (Kind.INT, "dots in the address that the provider ignores, as in a.d.a@gmail.com"),
+    "identity.mailbox_is_tagged": (Kind.BOOL, "an address was a tagged one of its mailbox, as in ada+shop@example.com"),
     "identity.is_disposable_email": (Kind.BOOL, "the mail domain is a known disposable one"),
+    "identity.is_free_email": (Kind.BOOL, "anybody gets a mailbox at the newest address's domain for nothing"),
+    "identity.has_lookalike_email": (
+        Kind.BOOL,
+        "an address can be misread as a well-known provider's, or mixes scripts within a word",
+    ),
+    "identity.travel_kmh": (
+        Kind.DOUBLE,
+        "fastest way between places within a day, 200 km and a minute granted; not over hosting or anonymizers",
+    ),
+    "identity.countries_1h": (Kind.INT, "countries within an hour, counted as travel is"),
+    "identity.countries_24h": (Kind.INT, "countries within a day, counted as travel is"),
     "identity.spent_microdollars": (Kind.INT, "reported cost for life"),
     "identity.paid_microdollars": (Kind.INT, "credits bought for life"),
     "identity.disputes": (Kind.INT, "disputed charges"),
@@ -36,6 +49,16 @@ FACTS: dict[str, tuple[Kind, str]] = {
     "request.is_byok": (Kind.BOOL, "runs on the caller's own key"),
     "request.is_hosting": (Kind.BOOL, "the address belongs to a hosting provider; at sign-in, that one's"),
     "request.is_library_agent": (Kind.BOOL, "the agent is a library's default"),
+    "request.is_crawler": (Kind.BOOL, "the agent is a known crawler, scanner or steered browser; no coding agent"),
+    "request.agent_family": (Kind.STRING, "the browser's or tool's name, empty when it is no known one"),
+    "request.network_kind": (
+        Kind.STRING,
+        "`anonymizer`, `hosting`, `mobile` or `private`, the one that says most, empty for none of them",
+    ),
+    "request.is_anonymizer": (Kind.BOOL, "the address belongs to a VPN, a proxy or Tor, says a file or the edge"),
+    "request.is_mobile_network": (Kind.BOOL, "the address is a mobile carrier's, as an operator's file says"),
+    "request.is_private_address": (Kind.BOOL, "the address is none of the public internet"),
+    "request.country": (Kind.STRING, "where the address is, ISO 3166-1 alpha-2, empty when unknown"),
 }
 """Name, type and meaning."""
 
