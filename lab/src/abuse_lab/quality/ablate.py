@@ -102,17 +102,26 @@ def _counts(courses: Sequence[Course]) -> tuple[int, int, int, int]:
 def show_earnings(earnings: Sequence[Earning], whole: Results, console: Console) -> None:
     """Print what each rule earned and what it cost."""
     table = Table(box=box.SIMPLE_HEAD, expand=True)
-    for heading in ("rule", "catches more", "USD prevented more", "hurts more", "challenges more", "mostly"):
-        table.add_column(heading, justify="left" if heading in ("rule", "mostly") else "right")
+    for heading in ("rule", "caught", "USD prevented", "hurt", "challenged", "mostly"):
+        table.add_column(
+            heading, justify="left" if heading in ("rule", "mostly") else "right", no_wrap=heading == "rule"
+        )
     for earning in earnings:
-        name = f"[red]{earning.rule_id}: earns nothing[/]" if earning.is_idle else earning.rule_id
+        name = f"[red]{earning.rule_id}[/]" if earning.is_idle else earning.rule_id
         table.add_row(
             name,
             f"{earning.caught:+,}",
             f"{earning.prevented_microdollars / 1e6:+,.2f}",
             f"{earning.hurt:+,}",
             f"{earning.challenged:+,}",
-            ", ".join(earning.patterns[:MOST_SHOWN]) if earning.has_fired else "never fired",
+            _remark(earning),
         )
     console.print(table)
+    console.print("each figure: how much more of it there is with the rule than without")
     console.print(f"with all rules: {summarize(whole.all).told()}")
+
+
+def _remark(earning: Earning) -> str:
+    if not earning.has_fired:
+        return "never fired"
+    return "earns nothing" if earning.is_idle else ", ".join(earning.patterns[:MOST_SHOWN])
