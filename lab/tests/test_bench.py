@@ -28,6 +28,7 @@ GOALS = {
     "start": {"seconds_1m_events": 3},
     "memory": {"bytes_per_identity": 2048},
     "features": {"updates_vs_dict": 0.2},
+    "rules": {"speed_vs_best_cel": 5},
 }
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from abuse_lab.bench import classify, features, ingest, memory, start
+from abuse_lab.bench import classify, features, ingest, memory, rules, start
 from abuse_lab.bench.figures import Result
 from abuse_lab.bench.options import Options
 
@@ -12,6 +12,7 @@ BENCHES: dict[str, Callable[[Options], Result]] = {
     "start": start.measure,
     "memory": memory.measure,
     "features": features.measure,
+    "rules": rules.measure,
 }
 
 
