@@ -106,10 +106,20 @@ def test_config_show_hides_secrets():
     assert "s3cret" not in run_verb("config", "show", ABUSE_TOKENS=tokens)
 
 
+def test_config_show_lists_files():
+    """A setting that is a list of files is shown as one."""
+    rows = json.loads(run_verb("config", "show", "--json", ABUSE_NETWORK_FILES='["/etc/abuse/networks.csv"]'))
+    assert {row["setting"]: row["value"] for row in rows}["ABUSE_NETWORK_FILES"] == ["/etc/abuse/networks.csv"]
+
+
 def test_check_names_the_fault(tmp_path):
     """`check` names the place in a policy that does not hold together."""
     policy = tmp_path / "policy.yaml"
     policy.write_text("title: broken\nfeatures: {}\nrules: []\n")
     assert "every policy declares the feature" in run_verb("check", "--policy", policy, expect=1)
     assert "policy    ok" in run_verb("check", "--data", tmp_path / "new")
+    networks = tmp_path / "networks.csv"
+    networks.write_text("network,kind\n192.0.2.0/24,evil\n")
+    files = json.dumps([str(networks)])
+    assert "networks.csv line 2: expected one of" in run_verb("check", expect=1, ABUSE_NETWORK_FILES=files)
     assert "setting port" in run_verb("check", expect=1, ABUSE_PORT="x")

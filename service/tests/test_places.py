@@ -1,6 +1,8 @@
 """Where an identity was lately: bounded, equal in any order of arrival, readable by rules."""
 
 import random
+import re
+from pathlib import Path
 from typing import Any
 
 from hypothesis import given
@@ -153,3 +155,35 @@ def test_mailbox_facts_of_an_identity() -> None:
     world.classify(at=NOW_MS + 3)
     names = ("mailbox_is_tagged", "mailbox_dots", "has_lookalike_email", "is_free_email", "mailbox_digits")
     assert [read(world, f"identity.{name}") for name in names] == [True, 2, True, False, 0]
+
+
+def test_features_read_facts_by_name() -> None:
+    """A feature counts by what offline data said at the time; an empty fact counts as none."""
+    policy = policy_of(
+        features="""
+countries_7d:
+  entity: user
+  events: [request.classified]
+  aggregate: distinct
+  where: facts.network_kind != 'hosting'
+  value: facts.country
+  window: 7d
+north: {entity: user, events: [request.classified], aggregate: max, value: facts.latitude}
+"""
+    )
+    world = World(policy)
+    for at, place in enumerate((BERLIN, NEW_YORK, {}, {"geo_country": "FR"})):
+        world.classify(at=NOW_MS + at, **place)
+    world.classify(at=NOW_MS + 9, ip_address=HOSTING_NETWORK.replace("0/24", "9"), **TOKYO)
+    assert world.feature("countries_7d", at=NOW_MS + 9) == 3
+    assert world.feature("north", at=NOW_MS + 9) == 52.5
+
+
+def test_policy_page_names_every_fact() -> None:
+    """Each fact that intake stamps stands in the policy's reference with its meaning."""
+    page = (Path(__file__).parents[2] / "docs/reference/policy.md").read_text("utf-8")
+    section = page.partition("### What offline data say")[2].partition("###")[0]
+    named = {
+        name for cells in re.findall(r"^\| (`[^|]+) \|", section, flags=re.MULTILINE) for name in cells.split(", ")
+    }
+    assert named == {f"`{name}`" for name in Facts.__struct_fields__}

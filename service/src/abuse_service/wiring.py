@@ -25,7 +25,7 @@ from abuse_service.storage.directory import holds_database, read_owner
 from abuse_service.storage.store import SqliteStore
 from abuse_service.telemetry import Metrics, log
 
-__all__ = ["Service", "holds_database", "read_owner"]
+__all__ = ["Service", "holds_database", "read_enricher", "read_owner"]
 
 
 class Service:
@@ -38,7 +38,7 @@ class Service:
         """
         self.settings = settings
         policy = load_policy(settings.policy)
-        enricher = _read_enricher(settings)
+        enricher = read_enricher(settings)
         self.store = SqliteStore(settings.data, settings.waiting_bytes)
         try:
             namer = EntityNamer(self.store.secret)
@@ -103,7 +103,8 @@ class Service:
         self.store.close()
 
 
-def _read_enricher(settings: Settings) -> Enricher:
+def read_enricher(settings: Settings) -> Enricher:
+    """The offline data as the settings name them. Raises `RefusedToStart` for a file that does not hold together."""
     try:
         hosting = read_ranges(settings.hosting_networks)
         return Enricher(hosting, settings.trusted_proxies, read_files(settings.network_files))

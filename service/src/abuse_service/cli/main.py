@@ -13,8 +13,8 @@ from rich.table import Table
 from abuse_service.cli import show
 from abuse_service.cli.desk import Desk
 from abuse_service.errors import RefusedToStart, ServiceError
-from abuse_service.settings import Settings
-from abuse_service.wiring import holds_database
+from abuse_service.settings import Settings, Token
+from abuse_service.wiring import holds_database, read_enricher
 
 _FOLLOW_SECONDS = 0.5
 
@@ -120,7 +120,7 @@ def _follow(data: Path | None, url: str | None, after: int) -> list[dict[str, An
 
 @app.command()
 def check(data: Data = None, policy: Annotated[Path | None, typer.Option(help="Policy file.")] = None) -> None:
-    """Check settings, policy (types, laws and cases) and data directory without starting."""
+    """Check settings, policy (types, laws and cases), files about networks and data directory without starting."""
     from abuse_service.policy.policy import load_policy
 
     settings = read_settings(data=data, policy=policy)
@@ -132,6 +132,7 @@ def check(data: Data = None, policy: Annotated[Path | None, typer.Option(help="P
         f"policy    ok  version {checked.version}: {len(checked.catalog.features)} features, "
         f"{len(checked.rules)} rules, {cases} cases"
     )
+    show.out.print(f"networks  ok  data {read_enricher(settings).version}")
     if holds_database(settings.data):
         events = Desk(settings, None).get("events?after=-1&limit=1")["events"]
         show.out.print(f"data      ok  log at position {events[-1]['position'] if events else 0}")
@@ -203,10 +204,9 @@ def config_show(as_json: AsJson = False) -> None:
 def _plain(value: Any) -> Any:
     """A setting's value as JSON, secrets hidden."""
     if isinstance(value, tuple):
-        return [
-            {"id": token.id, "secret": "hidden", "source": token.source, "scopes": sorted(token.scopes)}
-            for token in value
-        ]
+        return [_plain(entry) for entry in value]
+    if isinstance(value, Token):
+        return {"id": value.id, "secret": "hidden", "source": value.source, "scopes": sorted(value.scopes)}
     return value if isinstance(value, bool | int | float | None) else str(value)
 
 
