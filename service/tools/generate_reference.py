@@ -17,6 +17,7 @@ from abuse_service.features.declaration import SMALLEST_ERROR, Aggregate, Declar
 from abuse_service.features.distinct import MOST_DISTINCT
 from abuse_service.features.rows import FEW_ROWS, MOST_ROWS
 from abuse_service.policy.document import Case, Document, Outcome, RuleText
+from abuse_service.policy.prices import RESERVATION_THRESHOLDS, Price, Prices
 from abuse_service.policy.vocabulary import FACTS
 from abuse_service.settings import Settings, Token
 
@@ -82,6 +83,12 @@ ENTITIES = {
     Entity.CLUSTER: "the identity with all that strong links reach when it is judged, as if they were one",
 }
 
+RESERVING = {
+    "reservation_seconds": "how long a request's estimate counts when nobody reports its cost",
+    "reservation_most_microdollars": "the most that one request is taken to cost",
+    "reservation_output_tokens": "tokens that a request without `max_tokens` is taken to generate",
+}
+
 
 def tables() -> dict[str, list[str]]:
     """Every generated table by its name."""
@@ -103,6 +110,12 @@ def tables() -> dict[str, list[str]]:
         "outcome": _keys(Outcome),
         "rule": _keys(RuleText),
         "case": _keys(Case),
+        "prices": _keys(Prices),
+        "price": _keys(Price),
+        "reserving": _table(
+            ["threshold", "default", "meaning"],
+            [[f"`{name}`", f"`{value}`", RESERVING[name]] for name, value in RESERVATION_THRESHOLDS.items()],
+        ),
     }
 
 

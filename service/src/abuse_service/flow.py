@@ -20,6 +20,7 @@ from abuse_client.contract import (
 )
 from abuse_service.decisions.answer import auth_answer, classification, failed_classification
 from abuse_service.decisions.decision import Decision
+from abuse_service.decisions.estimate import Estimator
 from abuse_service.decisions.judge import Judge
 from abuse_service.errors import BadRequest, StorageUnavailable
 from abuse_service.events.content import Content
@@ -32,7 +33,7 @@ from abuse_service.intake.classify import ClassifyIntake, Question
 from abuse_service.intake.cost import CostIntake
 from abuse_service.intake.receipt import Receipt
 from abuse_service.replay.keeper import SnapshotKeeper
-from abuse_service.replay.retell import line_of
+from abuse_service.replay.retell import note_decision
 from abuse_service.settings import Settings
 from abuse_service.telemetry import Metrics, log
 
@@ -90,6 +91,7 @@ class Flow:
         self._asked: dict[bytes, bytes] = {}
         self._unknown_types: set[str] = set()
         self._retrying: set[int] = set()
+        self._estimator = Estimator(judge.policy)
 
     @property
     def is_enforced(self) -> bool:
@@ -249,15 +251,25 @@ class Flow:
         decision = self._judge(event, request_id, question.payload, question.facts, question.entities)
         if decision is None:
             return None
+        decision = self._promise(decision, question)
         outcome = _encode(decision)
         self.event_log.record(question.answered(request_id, outcome))
-        self.projection.note_decision(question.identity_entity, line_of(decision))
+        note_decision(self.projection, question.identity_entity, decision)
         self._remember(self._requests, request_id, decision.identity_key)
         if question.event_key:
             self._remember(self._asked, question.event_key, outcome)
         self.metrics.count_event(event.type).inc()
         self.metrics.count_decision(decision.verdict).inc()
         return decision
+
+    def _promise(self, decision: Decision, question: Question) -> Decision:
+        """The decision with what its request may cost until that is reported."""
+        state = self.projection.identity(question.identity_entity)
+        if self._estimator.policy is not self.judge.policy:
+            self._estimator = Estimator(self.judge.policy)
+        if state is None:
+            return decision
+        return self._estimator.promise(decision, question.payload, question.prompt_bytes, state.record.spend)
 
     def _judge_account(self, reading: AuthReading, *, is_new: bool) -> Decision:
         """The decision on an account that just signed up or in; recorded unless the event was a repeat."""
@@ -280,7 +292,7 @@ class Flow:
                 request_id=request_id,
             )
             self.event_log.record(judged)
-            self.projection.note_decision(event.identity_entity or b"", line_of(decision))
+            note_decision(self.projection, event.identity_entity or b"", decision)
             self.metrics.count_decision(decision.verdict).inc()
         return decision
 

@@ -50,6 +50,10 @@ class Metrics:
         self.position = Gauge("abuse_log_position", "Newest durable position.", registry=one)
         self.waiting_bytes = Gauge("abuse_log_waiting_bytes", "Bytes that wait for the disk.", registry=one)
         self.hot_states = Gauge("abuse_hot_states", "Entities held in memory.", registry=one)
+        self.reservations = Gauge("abuse_open_reservations", "Requests whose cost is awaited.", registry=one)
+        self.lost_reservations = Counter(
+            "abuse_lost_reservations", "Reservations that ended without a cost report.", ["why"], registry=one
+        )
         self.enforcing = Gauge("abuse_enforcing", "1 while verdicts are enforced.", registry=one)
 
         # Looking a label up costs more than counting: the hot paths look it up once.

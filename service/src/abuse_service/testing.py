@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from abuse_service.decisions.decision import Decision
+from abuse_service.decisions.estimate import Estimator
 from abuse_service.decisions.judge import Judge
 from abuse_service.enrichment.enricher import Enricher
 from abuse_service.enrichment.network import NetworkRanges
@@ -24,7 +25,7 @@ from abuse_service.intake.classify import ClassifyIntake, Question
 from abuse_service.intake.cost import CostIntake, CostReading
 from abuse_service.intake.receipt import Receipt
 from abuse_service.policy.policy import Policy, load_policy
-from abuse_service.replay.retell import line_of, retell
+from abuse_service.replay.retell import note_decision, retell
 
 NOW_MS = 1_750_000_000_000
 """The fixed clock: 2025-06-15, 15:06:40 UTC."""
@@ -170,6 +171,7 @@ class World:
         self.states = KnownStates(self.cold, most_hot)
         self.projection = Projection(self.states, self.policy.catalog)
         self.judge = Judge(self.policy, self.projection)
+        self.estimator = Estimator(self.policy)
         self.is_enforced = True
         enricher = Enricher(NetworkRanges([HOSTING_NETWORK]))
         self._batches = BatchIntake(self.namer, enricher)
@@ -224,8 +226,9 @@ class World:
             facts=question.facts,
             is_enforced=self.is_enforced,
         )
+        decision = self.estimator.promise(decision, question.payload, question.prompt_bytes, state.record.spend)
         self.log.record(question.answered(request_id, _encode(decision)))
-        self.projection.note_decision(question.identity_entity, line_of(decision))
+        note_decision(self.projection, question.identity_entity, decision)
         return decision
 
     def read_cost(self, at: int = NOW_MS, source: str = "cloud", **fields: Any) -> CostReading:

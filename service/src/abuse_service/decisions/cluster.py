@@ -11,11 +11,16 @@ MOST_MEMBERS = 256
 
 
 class Cluster(msgspec.Struct, frozen=True):
-    """The identity with those that two strong hops reach; ``blocked`` counts the blocked ones one hop away."""
+    """The identity with those that two strong hops reach; ``blocked`` counts the blocked ones one hop away.
+
+    ``unpaid_microdollars`` is what those spent who never paid, with what is reserved for them;
+    ``reserved_microdollars`` is the identity's own.
+    """
 
     members: tuple[EntityKey, ...]
     blocked: int
     unpaid_microdollars: int
+    reserved_microdollars: int
     device_users: int
     card_users: int
 
@@ -28,11 +33,17 @@ def find_cluster(projection: Projection, entity: EntityKey, state: IdentityState
     found.update(near)
     for neighbour in near.values():
         found.update(_neighbours(projection, neighbour, found, visited))
-    unpaid = [member.record.spend.cost_microdollars for member in found.values() if not is_paying(member.record)]
+    reserved = projection.reservations.of
+    unpaid = [
+        member.record.spend.cost_microdollars + reserved(key)
+        for key, member in found.items()
+        if not is_paying(member.record)
+    ]
     return Cluster(
         members=tuple(found),
         blocked=sum(is_blocked(neighbour.record) for neighbour in near.values()),
         unpaid_microdollars=sum(unpaid),
+        reserved_microdollars=reserved(entity),
         device_users=_most_users(projection, state, b"d"),
         card_users=_most_users(projection, state, b"c"),
     )

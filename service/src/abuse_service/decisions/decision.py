@@ -35,7 +35,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     ``position`` is the newest position of the log that the decision had seen. ``reasons`` are sentences, the weightiest
     first, never empty. ``cluster`` names the linked identities that were counted. Without ``is_enforced`` the verdict
-    is ALLOW and ``would_be`` is what the rules said.
+    is ALLOW and ``would_be`` is what the rules said. ``reserved_microdollars`` are promised to this request until its
+    cost is reported.
     """
 
     request_id: int
@@ -56,6 +57,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     cluster: tuple[str, ...] = ()
     is_enforced: bool = True
     would_be: Verdict | None = None
+    reserved_microdollars: int = 0
+    reserved_until_ms: int = 0
     current_spend_1h: float = 0.0
     is_new_user: bool = False
     requests_per_second: float = 0.0

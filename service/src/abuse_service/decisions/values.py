@@ -73,6 +73,7 @@ READERS: dict[str, Callable[[Situation], Any]] = {
     "identity.countries_1h": lambda s: count_countries(s.state.places, s.at_ms, _HOUR_MS),
     "identity.countries_24h": lambda s: count_countries(s.state.places, s.at_ms, _DAY_MS),
     "identity.spent_microdollars": lambda s: s.state.record.spend.cost_microdollars,
+    "identity.reserved_microdollars": lambda s: s.cluster.reserved_microdollars,
     "identity.paid_microdollars": lambda s: s.state.record.credits.paid_microdollars,
     "identity.disputes": lambda s: len(s.state.record.stripe.disputes),
     "identity.fraud_warnings": lambda s: len(s.state.record.stripe.warnings),

@@ -2,13 +2,21 @@
 
 from collections import deque
 
+from abuse_client.contract import CostPayload
 from abuse_service.events.content import Content, content_of
 from abuse_service.events.entity import STRONG_KINDS, EntityKey, EntityKind
-from abuse_service.events.event import ACCOUNT_JUDGED, REQUEST_CLASSIFIED, Event, Facts
+from abuse_service.events.event import (
+    ACCOUNT_JUDGED,
+    REQUEST_CLASSIFIED,
+    REQUEST_COST_REPORTED,
+    Event,
+    Facts,
+)
 from abuse_service.features.catalog import Catalog, Occurrence
 from abuse_service.identities.fold import fold
 from abuse_service.identities.places import note_place
 from abuse_service.identities.record import Record
+from abuse_service.identities.reservations import Reservations
 from abuse_service.identities.state import (
     MOST_DECISIONS,
     Decided,
@@ -28,6 +36,7 @@ class Projection:
     def __init__(self, states: States, catalog: Catalog) -> None:
         self.states = states
         self.catalog = catalog
+        self.reservations = Reservations()
 
     def apply(self, position: int, event: Event, content: Content | None) -> None:
         """Take one event into all states that it touches.
@@ -37,6 +46,8 @@ class Projection:
         if event.joins:
             self._apply_joined(position, event, content)
         elif event.identity_entity is not None:
+            if event.request_id or event.type == REQUEST_COST_REPORTED:
+                self._pass_reservations(event, content)
             self._fold(event, content, event.identity_entity, event.identity or "")
 
     def identity(self, entity: EntityKey) -> IdentityState | None:
@@ -64,6 +75,11 @@ class Projection:
             decisions.sort(key=lambda line: (line.decided_at_ms, line.request_id))
         if len(decisions) > MOST_DECISIONS:
             del decisions[0]
+
+    def _pass_reservations(self, event: Event, content: Content | None) -> None:
+        self.reservations.pass_to(event.occurred_at_ms)
+        if isinstance(content, CostPayload):
+            self.reservations.release(content.request_id)
 
     def _apply_joined(self, position: int, event: Event, content: Content | None) -> None:
         """Fold an event that carries Stripe ids, and whatever waited for what it teaches."""

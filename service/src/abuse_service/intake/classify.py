@@ -25,7 +25,10 @@ OLDEST_CLAIM_MS = 10 * 60_000
 
 
 class Question(msgspec.Struct, frozen=True):
-    """A request to decide on: who asks, with which entities, and the bytes to keep."""
+    """A request to decide on: who asks, with which entities, and the bytes to keep.
+
+    ``prompt_bytes`` is how long its prompts were before they were cut, at most.
+    """
 
     payload: ClassifyPayload
     body: bytes
@@ -37,6 +40,7 @@ class Question(msgspec.Struct, frozen=True):
     facts: Facts
     event_key: bytes
     malformed: tuple[str, ...]
+    prompt_bytes: int
 
     def answered(self, request_id: int, outcome: bytes | None) -> Event:
         """The event that records the request together with its decision."""
@@ -94,6 +98,7 @@ class ClassifyIntake:
             facts_of(enriched),
             key,
             reading.malformed,
+            len(body) if len(body) > self._keep else len(payload.user_prompt or "") + len(payload.system_prompt or ""),
         )
 
     def _read_kept(self, body: bytes) -> tuple[bytes, Reading[ClassifyPayload]]:

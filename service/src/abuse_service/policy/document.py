@@ -4,6 +4,7 @@ import msgspec
 
 from abuse_client.contract import ChallengeType, ResolvedAction, Verdict
 from abuse_service.features.declaration import Declaration
+from abuse_service.policy.prices import Prices
 
 Scalar = bool | int | float | str
 
@@ -54,5 +55,6 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     lists: dict[str, list[str]] = {}
     event_types: list[str] = []
     features: dict[str, Declaration]
+    prices: Prices = Prices()
     outcome: Outcome = Outcome()
     rules: list[RuleText]

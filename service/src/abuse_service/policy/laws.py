@@ -6,6 +6,7 @@ from abuse_client.contract import ResolvedAction, Verdict
 from abuse_service.errors import PolicyError
 from abuse_service.features.declaration import Aggregate, Entity
 from abuse_service.policy.document import Document
+from abuse_service.policy.prices import check_prices
 from abuse_service.policy.vocabulary import FACTS, REQUIRED_FEATURES
 
 _AGREEING = {
@@ -62,6 +63,7 @@ def check_laws(document: Document) -> None:
             raise PolicyError(
                 "expected a count or a sum of the user's, for each answer says it", path=f"features.{name}"
             )
+    check_prices(document.prices, document.thresholds)
     if not 0 < document.outcome.challenge_at <= 1:
         raise PolicyError("expected a risk above 0, at most 1", path="outcome.challenge_at")
     seen: set[str] = set()

@@ -38,6 +38,7 @@ class SnapshotKeeper:
         self._metrics = metrics
         self._is_enforced = is_enforced
         self._folded = 0
+        self._lost = {"dropped": 0, "expired": 0}
         self._taken_at = time.monotonic()
 
     def note_folded(self, events: int) -> None:
@@ -52,17 +53,33 @@ class SnapshotKeeper:
             states.trim()
             self._metrics.position.set(self._event_log.last_position)
             self._metrics.hot_states.set(states.hot)
+            self._count_reservations()
             is_due = time.monotonic() - self._taken_at >= self._settings.snapshot_seconds
             is_full = self._folded >= self._settings.snapshot_events or states.wants_cut
             if states.dirty and (is_due or is_full):
                 await self.take()
+
+    def _count_reservations(self) -> None:
+        reservations = self._projection.reservations
+        self._metrics.reservations.set(len(reservations))
+        for why, count in (("dropped", reservations.dropped), ("expired", reservations.expired)):
+            if count > self._lost[why]:
+                self._metrics.lost_reservations.labels(why=why).inc(count - self._lost[why])
+                self._lost[why] = count
 
     async def take(self) -> None:
         """Bring an image of the states as they are now to disk. On a full disk the old image stays."""
         states = self._projection.states
         features = frozenset(feature.declaration.key for feature in self._projection.catalog.features.values())
         log_position, ahead = self._event_log.last_position, self._event_log.pending_requests
-        snapshot = Snapshot(log_position, ahead, features, self._is_enforced(), states.joins.waiting)
+        snapshot = Snapshot(
+            log_position,
+            ahead,
+            features,
+            self._is_enforced(),
+            states.joins.waiting,
+            reservations=self._projection.reservations.held(),
+        )
         states.begin_cut(log_position, ahead)
         self._folded, self._taken_at = 0, time.monotonic()
         try:

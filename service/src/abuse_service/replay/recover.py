@@ -42,6 +42,8 @@ def recover(event_log: EventLog, snapshots: Snapshots, projection: Projection) -
     for place in snapshot.waiting if snapshot else ():
         for stored in event_log.read(place - 1, limit=1):
             projection.states.joins.wait(stored.position, stored.event)
+    if snapshot is not None:
+        projection.reservations.restore(snapshot.reservations)
     events = left_out = 0
     can_take_images = True
     for stored in event_log.read(position):
@@ -60,7 +62,14 @@ def recover(event_log: EventLog, snapshots: Snapshots, projection: Projection) -
         events += 1
         if projection.states.wants_cut and can_take_images:
             waiting = projection.states.joins.waiting
-            image = Snapshot(position, tuple(ahead), features, is_enforced is not False, waiting)
+            image = Snapshot(
+                position,
+                tuple(ahead),
+                features,
+                is_enforced is not False,
+                waiting,
+                reservations=projection.reservations.held(),
+            )
             can_take_images = _take_image(snapshots, projection, image)
     return Recovered(position, events, is_enforced, left_out)
 

@@ -4,6 +4,7 @@ import msgspec
 
 from abuse_service.decisions.decision import Decision
 from abuse_service.events.content import content_of
+from abuse_service.events.entity import EntityKey
 from abuse_service.events.event import ENFORCEMENT_CHANGED, OWN_SOURCE, Event
 from abuse_service.features.projection import Projection
 from abuse_service.identities.state import Decided
@@ -12,10 +13,19 @@ _decision = msgspec.json.Decoder(Decision).decode
 
 
 def retell(projection: Projection, position: int, event: Event) -> None:
-    """Fold a stored event, and the line about its decision."""
+    """Fold a stored event, and what its decision left behind."""
     projection.apply(position, event, content_of(event))
     if event.outcome is not None and event.identity_entity is not None:
-        projection.note_decision(event.identity_entity, line_of(_decision(event.outcome)))
+        note_decision(projection, event.identity_entity, _decision(event.outcome))
+
+
+def note_decision(projection: Projection, entity: EntityKey, decision: Decision) -> None:
+    """What a decision leaves behind: a line with its identity, and what it reserves."""
+    projection.note_decision(entity, line_of(decision))
+    if decision.reserved_microdollars:
+        projection.reservations.reserve(
+            decision.request_id, entity, decision.reserved_microdollars, decision.reserved_until_ms
+        )
 
 
 def line_of(decision: Decision) -> Decided:

@@ -6,6 +6,7 @@ from typing import Protocol
 import msgspec
 
 from abuse_service.identities.packing import STATE_FORMAT
+from abuse_service.identities.reservations import Held
 from abuse_service.identities.states import Cut
 
 
@@ -14,6 +15,7 @@ class Snapshot(msgspec.Struct, frozen=True):
 
     ``features`` are the keys of the features that were folded; a policy that declares others needs a new image.
     ``waiting`` are the positions of events that have no owner yet.
+    ``reservations`` are the open ones.
     """
 
     position: int
@@ -22,6 +24,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     is_enforced: bool = True
     waiting: tuple[int, ...] = ()
     state_format: int = STATE_FORMAT
+    reservations: Held = Held()
 
 
 class Snapshots(Protocol):
