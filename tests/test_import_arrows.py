@@ -33,7 +33,7 @@ ROOMS: dict[str, frozenset[str]] = {
     "cel": frozenset(),
     "features": frozenset({"events", "identities", "cel"}),
     "policy": frozenset({"features", "cel"}),
-    "decisions": frozenset({"policy", "features", "identities", "events", "enrichment"}),
+    "decisions": frozenset({"cel", "policy", "features", "identities", "events", "enrichment"}),
     "intake": frozenset({"events", "enrichment"}),
     "replay": frozenset({"decisions", "policy", "features", "identities", "events", "intake"}),
     "storage": INNER,  # it implements the protocols that stand beside their consumers

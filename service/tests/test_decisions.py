@@ -33,8 +33,11 @@ def rule_text(name: str, when: str = "true", weight: float = 0.5, beside: str = 
 
 
 CHALLENGING = "  verdict: CHALLENGE\n  action: log\n  challenge_type: turnstile"
-THROTTLING = "  verdict: SOFT_BLOCK\n  action: quarantine-2\n  model_override: auto-free\n  retry_after_seconds: 9"
-BLOCKING = "  verdict: HARD_BLOCK\n  action: block"
+THROTTLING = (
+    "  evidence: strong\n  verdict: SOFT_BLOCK\n  action: quarantine-2\n"
+    "  model_override: auto-free\n  retry_after_seconds: 9"
+)
+BLOCKING = "  evidence: strong\n  verdict: HARD_BLOCK\n  action: block"
 
 
 def decided(*rules: str, head: str = "") -> Decision:
@@ -114,11 +117,14 @@ def test_verdict_and_action_go_together(beside: str, verdict: Verdict, action: R
 
 def test_shadow_rule_changes_nothing() -> None:
     """A rule in shadow is recorded with what it would have said, and neither verdict, risk nor signals know of it."""
-    decision = decided(rule_text("new", beside=BLOCKING + "\n  shadow: true"))
+    decision = decided(rule_text("new", beside=BLOCKING + "\n  mode: shadow"))
     assert (decision.verdict, decision.action, decision.risk_score, decision.signals) == (Verdict.ALLOW, None, 0.0, ())
     [outcome] = decision.rules
     assert (outcome.state, outcome.verdict) == (RuleState.SHADOW, Verdict.HARD_BLOCK)
-    assert classification(decision).rules_engine.matches == []  # type: ignore[union-attr]
+    engine = classification(decision).rules_engine
+    assert engine is not None
+    assert [(match["id"], match["mode"]) for match in engine.matches] == [("new", "shadow")]
+    assert engine.matched_abuse_rule_ids == []
 
 
 def test_unknown_value_abstains() -> None:
@@ -396,3 +402,62 @@ def test_newcomer_harms_nobody_by_mailbox() -> None:
     assert his == 1_500_000 + hers.reserved_microdollars
     world.send(event("user.blocked", kilo_user_id="jane"))
     assert world.classify("mallory").values["cluster.blocked"] == 1
+
+
+def test_trust_lowers_the_risk_and_says_so() -> None:
+    """A reason to trust takes its share of the risk, is recorded with what it read, and spares from a challenge."""
+    trusting = "trust: [{id: tested, title: tested before, when: identity.age_days >= 0.0, weight: 0.5}]"
+    rules = "".join(rule_text(f"r{number}", weight=0.9) for number in range(2))
+    decision = World(policy_of(rules, head=trusting)).classify()
+    assert (decision.verdict, decision.risk_score) == (Verdict.ALLOW, 0.495)
+    [trust] = decision.trust
+    assert (trust.trust_id, trust.share, trust.values) == ("tested", -0.495, {"identity.age_days": 0.0})
+    assert sum(outcome.share for outcome in decision.rules) + trust.share == pytest.approx(decision.risk_score)
+
+
+def test_abstaining_rule_says_why() -> None:
+    """A rule that could not be told names what was unknown."""
+    largest = "largest: {entity: user, events: [request.classified], aggregate: max, value: event.max_tokens}"
+    [outcome] = World(policy_of(rule_text("cap", "largest > 5.0"), features=largest)).classify().rules
+    assert (outcome.state, outcome.why_abstained) == (RuleState.ABSTAINED, "largest is unknown")
+
+
+@pytest.mark.parametrize("part", ["cluster", "identity.age_days", "requests_1m"])
+def test_failing_part_degrades_the_decision(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A part that fails is named, the rules that read it abstain, and the others decide."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError
+
+    rules = rule_text("old", "identity.age_days > -1.0 && requests_1m > 0") + rule_text("all")
+    world = World(policy_of(rules))
+    if part == "cluster":
+        monkeypatch.setattr("abuse_service.decisions.judge.find_cluster", fail)
+    elif part == "requests_1m":
+        monkeypatch.setattr(world.judge._features[part], "read", fail)
+    else:
+        monkeypatch.setitem(world.judge._facts, part, fail)
+    decision = world.classify()
+    assert decision.degraded == (part,)
+    states = {outcome.rule_id: outcome.state for outcome in decision.rules}
+    assert states["all"] is RuleState.FIRED
+    assert states["old"] is (RuleState.FIRED if part == "cluster" else RuleState.ABSTAINED)
+
+
+def test_stronger_action_leads() -> None:
+    """Of two rules with one verdict the one with the stronger action leads, whatever they weigh."""
+    beside = "  evidence: strong\n  verdict: SOFT_BLOCK\n  action: "
+    heavy, strong = (
+        rule_text(name, weight=weight, beside=beside + action)
+        for name, weight, action in (("heavy", 0.9, "quarantine-1"), ("strong", 0.1, "quarantine-3"))
+    )
+    assert decided(heavy, strong).action is ResolvedAction.QUARANTINE_3
+
+
+def test_request_is_judged_with_its_owners_links() -> None:
+    """A feature of an entity that a request does not name is read over those that its identity is linked to."""
+    signups = "by_domain: {entity: email_domain, events: [auth.signup], aggregate: distinct, value: identity}"
+    world = World(policy_of(rule_text("many", "by_domain >= 2"), features=signups))
+    for user in ("u1", "u2"):
+        world.sign_up(user, email=f"{user}@example.org")
+    assert [outcome.rule_id for outcome in world.classify("u1").rules] == ["many"]

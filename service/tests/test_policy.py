@@ -7,6 +7,7 @@ import pytest
 
 from abuse_client.contract import ResolvedAction, Verdict
 from abuse_service.cel.program import Kind
+from abuse_service.cel.values import CelError
 from abuse_service.decisions.values import READERS
 from abuse_service.errors import PolicyError
 from abuse_service.policy.document import Case
@@ -33,6 +34,12 @@ def rule_text(when: str = "identity.is_blocked", beside: str = "", cases: str = 
   cases: {cases}
 {beside}
 """
+
+
+def told(policy: Policy, given: dict[str, object]) -> list[bool | None]:
+    """Whether each rule's condition holds, ``None`` where it can't be told."""
+    rules, _ = policy.evaluate(given)
+    return [None if isinstance(found, CelError) else found for found in rules]
 
 
 def refusal(rules: str = "[]", features: str = "", head: str = "") -> tuple[str | None, str]:
@@ -120,7 +127,7 @@ def test_no_other_pair_is_taken(verdict: Verdict, action: ResolvedAction | None)
         Verdict.SOFT_BLOCK: {ResolvedAction.RATE_LIMIT, *quarantines},
         Verdict.HARD_BLOCK: {ResolvedAction.BLOCK},
     }
-    said = f"  verdict: {verdict}" + (f"\n  action: {action}" if action else "")
+    said = f"  evidence: strong\n  verdict: {verdict}" + (f"\n  action: {action}" if action else "")
     said += "\n  challenge_type: turnstile" if verdict is Verdict.CHALLENGE else ""
     if action in allowed[verdict]:
         assert policy_of(rule_text(beside=said)).rules[0].text.action is action
@@ -144,18 +151,20 @@ def test_no_other_pair_is_taken(verdict: Verdict, action: ResolvedAction | None)
         ({"features": "identity.is_blocked: {entity: user, events: [a], aggregate: count}"},
          "features.identity.is_blocked", "expected a name of small letters, digits and _"),
         ({"rules": rule_text(cases="[{name: odd, given: {nobody: 1}, fires: false}]")},
-         "rules[0].cases.odd", "unknown name nobody"),
+         "rules[0].cases.odd.given", "unknown name nobody"),
         ({"rules": rule_text(cases="[{name: odd, given: {identity.is_blocked: 1}, fires: false}]")},
-         "rules[0].cases.odd", "identity.is_blocked is bool, found 1"),
+         "rules[0].cases.odd.given", "identity.is_blocked is bool, found 1"),
         ({"rules": rule_text(cases="[{name: odd, given: {identity.age_days: old}, fires: false}]")},
-         "rules[0].cases.odd", "identity.age_days is double, found 'old'"),
+         "rules[0].cases.odd.given", "identity.age_days is double, found 'old'"),
         ({"rules": rule_text(cases="[{name: odd, given: {threshold.a: 2}, fires: true}]"), "head": THRESHOLD},
-         "rules[0].cases.odd", "threshold.a is the policy's own, a case can't give it"),
+         "rules[0].cases.odd.given", "threshold.a is the policy's own, a case can't give it"),
         ({"rules": rule_text(cases="[{name: odd, given: {identity.is_blocked: true}, fires: false}]")},
          "rules[0].cases.odd", "expected the rule to stay silent, found the rule to fire"),
         ({"rules": rule_text(cases="[{name: odd, given: {}, fires: true}]")},
          "rules[0].cases.odd", "expected the rule to fire, found the rule to stay silent"),
-        ({"rules": rule_text(beside="  colour: red")}, "rules[0]", "object contains unknown field `colour`"),
+        ({"rules": rule_text(beside="  colour: red")}, "rules[0]",
+         ("unknown field colour; expected one of: id, title, signal, when, reason, weight, evidence, verdict, action, "
+         "challenge_type, model_override, retry_after_seconds, mode, source, triage, cases")),
     ],
     ids=lambda part: part if isinstance(part, str) else None,
 )  # fmt: skip
@@ -166,13 +175,75 @@ def test_broken_law_names_the_place(found: dict[str, str], place: str, message: 
 
 def test_unknown_name_shows_the_spot() -> None:
     """A condition with an unknown name is refused, and the text shows the author's line with a mark under the spot."""
-    place, message = refusal(rule_text("identity.is_blokced && threshold.a > 1", ""), head="thresholds: {a: 2}")
-    assert place == "rules[0].when"
-    assert message.splitlines() == [
+    text = policy_text(rule_text("identity.is_blokced && threshold.a > 1", ""), head="thresholds: {a: 2}")
+    with pytest.raises(PolicyError) as refused:
+        Policy(text, "mine.yaml")
+    assert refused.value.told().splitlines() == [
+        "mine.yaml:12:11: rules[0].when",
         "unknown name identity.is_blokced; did you mean identity.is_blocked?",
-        " | identity.is_blokced && threshold.a > 1",
-        " | ^^^^^^^^^^^^^^^^^^^",
+        "   |",
+        "12 |     when: identity.is_blokced && threshold.a > 1",
+        "   |           ^^^^^^^^^^^^^^^^^^^",
     ]
+
+
+@pytest.mark.parametrize(
+    ("when", "spot"),
+    [
+        ("identity.is_blocked && nobody", "12:34"),
+        ("'identity.is_blocked && nobody'", "12:35"),
+        (">-\n    identity.is_blocked\n    && nobody", "14:10"),
+        ("|\n    identity.is_blocked\n    && nobody", "14:10"),
+    ],
+)
+def test_spot_is_found_in_each_style(when: str, spot: str) -> None:
+    """Line and column are those of the file, however YAML writes the condition."""
+    with pytest.raises(PolicyError) as refused:
+        policy_of(rule_text(when, ""))
+    assert refused.value.place == f"policy.yaml:{spot}"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ("verdict: SOFTBLOCK", "found 'SOFTBLOCK', did you mean SOFT_BLOCK?; expected one of: ALLOW, "),
+        ("evidence: sure", "found 'sure'; expected one of: weak, strong, confirmed"),
+        ("acton: log", "unknown field acton, did you mean action?; expected one of: id, title, "),
+    ],
+)
+def test_slip_is_shown_with_the_nearest_name(wrong: str, message: str) -> None:
+    """A key or a word that is none is answered with the nearest and with all that are."""
+    assert refusal(rule_text(beside=f"  {wrong}"))[1].startswith(message)
+
+
+def test_weak_evidence_does_no_harm() -> None:
+    """A hard action needs more than weak evidence, which reaches a challenge or a throttle at most."""
+    for verdict, action in (("HARD_BLOCK", "block"), ("SOFT_BLOCK", "quarantine-3")):
+        said = f"  verdict: {verdict}\n  action: {action}"
+        assert refusal(rule_text(beside=said))[0] == "rules[0].evidence"
+        assert policy_of(rule_text(beside=f"{said}\n  evidence: confirmed")).rules
+    assert policy_of(rule_text(beside="  verdict: SOFT_BLOCK\n  action: rate-limit")).rules
+
+
+@pytest.mark.parametrize("section", ["thresholds", "lists", "features"])
+def test_unused_name_is_refused(section: str) -> None:
+    """What is declared and read by no rule is refused at its place: it is a slip, or a leftover."""
+    unused = {
+        "thresholds": "  unused: 1\n",
+        "lists": "  unused: [a]\n",
+        "features": "  unused: {entity: user, events: [user.blocked], aggregate: count}\n",
+    }
+    before, name, after = DEFAULT_POLICY.read_text().partition(f"\n{section}:\n")
+    with pytest.raises(PolicyError, match="no rule reads") as refused:
+        Policy(before + name + unused[section] + after)
+    assert refused.value.path == f"{section}.unused"
+
+
+def test_rule_that_is_off_is_not_run() -> None:
+    """A rule that is off takes no part, and still has to hold together."""
+    off = rule_text(beside="  mode: 'off'")
+    assert policy_of(off).rules == []
+    assert refusal(rule_text("nobody", "  mode: 'off'"))[0] == "rules[0].when"
 
 
 @pytest.mark.parametrize("name", REQUIRED_FEATURES)
@@ -250,13 +321,13 @@ def test_condition_is_run_as_written(when: str, given: dict[str, object], holds:
     """Conditions mean what CEL says; one that reads an unknown value, or fails, can't be told."""
     head = "thresholds: {most: 5, least: -5, days: 1.5}\nlists: {models: [opus, größer, 😀]}"
     policy = policy_of(rule_text(f'"{when}"'), head=head)
-    assert policy.run(given) == [holds]
+    assert told(policy, given) == [holds]
 
 
 def test_one_unknown_hides_no_other() -> None:
     """A rule that abstains leaves the others their say."""
     rules = rule_text("identity.is_blocked") + rule_text("identity.has_sso").replace("id: one", "id: two")
-    assert policy_of(rules).run({"identity.has_sso": True}) == [None, True]
+    assert told(policy_of(rules), {"identity.has_sso": True}) == [None, True]
 
 
 def test_reason_shows_the_values() -> None:

@@ -126,7 +126,7 @@ def check_directory(data, acknowledged):
             counts[name] = counts.get(name, 0) + 1
         assert [name for name in acknowledged if counts.get(name) != 1] == []
         states, kept = service.projection.states, service.store._reader.execute("SELECT key FROM state")
-        for key in {*fresh.states._hot, *states._hot, *(key for (key,) in kept)}:
+        for key in {*fresh.states._live, *states._live, *states._resting, *(key for (key,) in kept)}:
             assert states.find(key) == fresh.states.find(key)
         for join in fresh.states.joins.begin_cut():
             assert states.joins.owner([join]) == fresh.states.joins.owner([join])

@@ -23,4 +23,5 @@ def test_first_requests_answer_as_printed(run_service):
     for reason in decision["reasons"]:
         assert reason in EXPLAINED
     for rule in decision["rules"]:
-        assert f"{rule['state']} {rule['rule_id']} → {rule['signal']} (weight {rule['weight']})" in EXPLAINED
+        weight = f"{rule['evidence']}, weight {rule['weight']}, {rule['share']:+.2f} of the risk"
+        assert f"{rule['state']} {rule['rule_id']} → {rule['signal']} ({weight})" in EXPLAINED

@@ -126,6 +126,7 @@ SAMPLES: dict[str, Any] = {
     "request_id": 7,
     "microdollars_acquired": 5,
     "ip_address": "192.0.2.1",
+    "system_prompt": "You sort letters by their senders, nothing else.",
     "email": "grace@example.org",
     "data": {"object": {"customer": "cus_2"}},
     "account_created_at": "2024-05-01T00:00:00Z",

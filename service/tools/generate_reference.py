@@ -77,6 +77,7 @@ ENTITIES = {
     Entity.FINGERPRINT: "the composite of address, JA4 digest and agent that names an anonymous caller, whoever calls",
     Entity.DEVICE: "the device behind a hardware fingerprint; markers are none",
     Entity.CARD: "the card behind a Stripe fingerprint",
+    Entity.TEMPLATE: "the system prompt of a request with neither tools nor editor",
     Entity.MAILBOX: "where mail really arrives: tags and ignored dots removed",
     Entity.EMAIL_DOMAIN: "the registrable domain of the address",
     Entity.CUSTOMER: "the Stripe customer",

@@ -8,7 +8,7 @@ ServiceError
 ├── BadRequest          400  the bytes are not what the route takes
 ├── Unprocessable       422  a required field is missing or wrong
 ├── StorageUnavailable  503  the disk takes no more; nothing was acknowledged
-├── PolicyError              a policy file does not hold together
+├── PolicyError         422  a policy file does not hold together
 │   └── ExpressionError      an expression in it is no CEL, of a wrong type, or may cost too much
 ├── DirectoryInUse           another process owns the data directory
 └── RefusedToStart           the settings do not go together
@@ -76,7 +76,24 @@ class StorageUnavailable(ServiceError):
 
 
 class PolicyError(ServiceError):
-    """the policy does not hold together"""
+    """the policy does not hold together
+
+    ``place`` is file, line and column, ``picture`` the line with the spot marked, where they are known.
+    """
+
+    status, code = 422, "invalid_policy"
+
+    def __init__(
+        self, message: str | None = None, *, path: str | None = None, place: str = "", picture: str = ""
+    ) -> None:
+        super().__init__(message, path=path)
+        self.place = place
+        self.picture = picture
+
+    def told(self) -> str:
+        """The mistake as a compiler shows it."""
+        where = ": ".join(part for part in (self.place, self.path) if part)
+        return "\n".join(part for part in (where, self.message, self.picture) if part)
 
 
 class ExpressionError(PolicyError):

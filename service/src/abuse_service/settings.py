@@ -77,7 +77,9 @@ class Settings(BaseSettings):
         ge=33 * 2**20,
         description="Bytes of large bodies read at once; more wait their turn.",
     )
-    read_seconds: float = Field(default=30.0, gt=0, description="Seconds in which a request's head must have arrived, and then its body.")
+    read_seconds: float = Field(
+        default=30.0, gt=0, description="Seconds for a request's head to arrive, then its body."
+    )
     connections: int = Field(default=4000, ge=1, description="Connections at once; one beyond them is closed.")
     log_format: Literal["text", "json"] = Field(default="text", description="How log lines are written.")
 

@@ -307,7 +307,13 @@ def policy_of(rules: str = "[]", features: str = "", head: str = "") -> Policy:
 
 
 def policy_text(rules: str = "[]", features: str = "", head: str = "") -> str:
-    """The text of a small policy."""
+    """The text of a small policy, with a rule that is off and reads whatever else is declared."""
+    head_said, features_said = (_mapping(part) for part in (head, features))
+    names = [*features_said, *(f"threshold.{name}" for name in head_said.get("thresholds") or ())]
+    names += [f"list.{name}" for name in head_said.get("lists") or ()]
+    condition = " && ".join(f"{name} == {name}" for name in names) or "true"
+    reader = f"- {{id: reader, title: t, signal: s, reason: r, weight: 0, mode: 'off', when: '{condition}'}}"
+    rules = reader if rules == "[]" else f"{rules.strip(chr(10))}\n{reader}"
     return f"""\
 title: A small policy
 {head}
@@ -316,8 +322,17 @@ features:
   spend_1h_microdollars:
     {{entity: user, events: [request.cost_reported], aggregate: sum, value: event.cost, window: 1h}}
 {_indent(features, 2)}
-rules: {rules if rules == "[]" else chr(10) + _indent(rules, 2)}
+rules:
+{_indent(rules, 2)}
 """
+
+
+def _mapping(text: str) -> dict[str, Any]:
+    try:
+        said = msgspec.yaml.decode(text.encode())
+    except msgspec.DecodeError:
+        return {}
+    return said if isinstance(said, dict) else {}
 
 
 def entity_of(world: World, user: str) -> EntityKey:

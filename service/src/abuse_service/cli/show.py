@@ -55,8 +55,18 @@ def show_decision(view: dict[str, Any]) -> None:
     for rule in view.get("rules", ()):
         state = rule["state"]
         style = {"fired": "bold", "shadow": "dim", "abstained": "yellow"}[state]
-        out.print(f"[{style}]{state}[/] {rule['rule_id']} → {rule['signal']} (weight {rule['weight']})")
+        share = f", {rule['share']:+.2f} of the risk" if rule.get("share") else ""
+        evidence = rule.get("evidence", "weak")
+        out.print(
+            f"[{style}]{state}[/] {rule['rule_id']} → {rule['signal']} ({evidence}, weight {rule['weight']}{share})"
+        )
+        if rule.get("why_abstained"):
+            out.print(f"    because {escape(rule['why_abstained'])}")
         out.print(f"    {escape(_compact(rule.get('values', {})))}")
+    for trust in view.get("trust", ()):
+        out.print(f"[green]trust[/] {trust['trust_id']}: {escape(trust['title'])} ({trust.get('share', 0.0):+.2f})")
+    if view.get("degraded"):
+        out.print(f"[yellow]decided without[/] {escape(', '.join(view['degraded']))}: these parts failed")
     if view.get("cluster"):
         out.print(f"linked accounts counted: {len(view['cluster'])}")
 

@@ -11,11 +11,13 @@ from abuse_client.contract import (
     Verdict,
 )
 from abuse_service.decisions.decision import Decision, RuleOutcome, RuleState
+from abuse_service.policy.document import Mode
 
 
 def classification(decision: Decision) -> Classification:
     """The answer of ``/api/classify``, to the last field."""
     fired = [outcome for outcome in decision.rules if outcome.state is RuleState.FIRED]
+    matched = [outcome for outcome in decision.rules if outcome.state is not RuleState.ABSTAINED]
     return Classification(
         verdict=decision.verdict,
         risk_score=decision.risk_score,
@@ -33,7 +35,7 @@ def classification(decision: Decision) -> Classification:
         ),
         request_id=decision.request_id,
         rules_engine=RulesEngine(
-            matches=[_match(outcome) for outcome in fired],
+            matches=[_match(outcome) for outcome in matched],
             sus_score=decision.risk_score,
             resolved_action=decision.action,
             matched_abuse_rule_ids=[outcome.rule_id for outcome in fired],
@@ -69,7 +71,8 @@ def auth_answer(decision: Decision) -> AuthEventAnswer:
 
 def _match(outcome: RuleOutcome) -> dict[str, Any]:
     return {
-        "rule_id": outcome.rule_id,
+        "id": outcome.rule_id,
+        "mode": Mode.SHADOW if outcome.state is RuleState.SHADOW else Mode.LIVE,
         "title": outcome.title,
         "signal": outcome.signal,
         "reason": outcome.reason,

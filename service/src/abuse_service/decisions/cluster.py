@@ -23,6 +23,12 @@ class Cluster(msgspec.Struct, frozen=True):
     reserved_microdollars: int
     device_users: int
     card_users: int
+    mailbox_users: int
+
+
+def alone(entity: EntityKey) -> Cluster:
+    """A cluster of one."""
+    return Cluster((entity,), 0, 0, 0, 0, 0)
 
 
 def find_cluster(projection: Projection, entity: EntityKey, state: IdentityState) -> Cluster:
@@ -46,6 +52,7 @@ def find_cluster(projection: Projection, entity: EntityKey, state: IdentityState
         reserved_microdollars=reserved(entity),
         device_users=_most_users(projection, state, b"d"),
         card_users=_most_users(projection, state, b"c"),
+        mailbox_users=_most_users(projection, state, b"m"),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from abuse_client.contract import ChallengeType, ResolvedAction, Verdict
+from abuse_service.policy.document import Evidence
 
 
 class RuleState(enum.StrEnum):
@@ -17,7 +18,10 @@ class RuleState(enum.StrEnum):
 
 
 class RuleOutcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One rule that fired, fired in shadow, or abstained because a value it reads is unknown."""
+    """One rule that fired, fired in shadow, or abstained because a value it reads is unknown.
+
+    ``share`` is what a rule that fired added to the risk.
+    """
 
     rule_id: str
     state: RuleState
@@ -25,8 +29,20 @@ class RuleOutcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     signal: str
     reason: str
     weight: float
+    evidence: Evidence = Evidence.WEAK
     verdict: Verdict = Verdict.ALLOW
     action: ResolvedAction | None = None
+    share: float = 0.0
+    why_abstained: str = ""
+    values: dict[str, Any] = {}
+
+
+class TrustOutcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A reason to trust that held, with what it took from the risk: ``share`` is zero or less."""
+
+    trust_id: str
+    title: str
+    share: float = 0.0
     values: dict[str, Any] = {}
 
 
@@ -34,8 +50,9 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What was decided of one identity at one instant, and why.
 
     ``position`` is the newest position of the log that the decision had seen. ``reasons`` are sentences, the weightiest
-    first, never empty. ``cluster`` names the linked identities that were counted. Without ``is_enforced`` the verdict
-    is ALLOW and ``would_be`` is what the rules said. ``reserved_microdollars`` are promised to this request until its
+    first, never empty. Shares of rules and ``trust`` add up to the risk. ``cluster`` names the linked identities that
+    were counted, ``degraded`` the parts that failed: what they know is missing. Without ``is_enforced`` the verdict is
+    ALLOW and ``would_be`` is what the rules said. ``reserved_microdollars`` are promised to this request until its
     cost is reported.
     """
 
@@ -53,6 +70,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     model_override: str | None = None
     retry_after_seconds: int | None = None
     rules: tuple[RuleOutcome, ...] = ()
+    trust: tuple[TrustOutcome, ...] = ()
+    degraded: tuple[str, ...] = ()
     values: dict[str, Any] = {}
     cluster: tuple[str, ...] = ()
     is_enforced: bool = True

@@ -8,7 +8,7 @@ import msgspec
 from abuse_client.contract import ClassifyPayload
 from abuse_service.decisions.cluster import Cluster
 from abuse_service.enrichment.places import fastest_kmh
-from abuse_service.events.entity import EntityKey
+from abuse_service.events.entity import EntityKey, EntityKind
 from abuse_service.events.event import Facts
 from abuse_service.identities import facts as said
 from abuse_service.identities.merge import newest
@@ -25,6 +25,7 @@ class Situation(msgspec.Struct, frozen=True):
     entity: EntityKey
     state: IdentityState
     cluster: Cluster
+    entities: tuple[EntityKey, ...]
     at_ms: int
     request: ClassifyPayload
     facts: Facts
@@ -48,6 +49,29 @@ def _travel_kmh(situation: Situation) -> float:
     return fastest_kmh(sightings(places, situation.at_ms))
 
 
+def _days_known(situation: Situation, kind: EntityKind) -> float:
+    """How long the identity is known on the entity of a kind that its event names."""
+    letter = kind.value
+    key = next((key for key in situation.entities if key[:1] == letter), None)
+    if key is None:
+        return _age_days(situation)
+    seen = situation.state.weak.get(key)
+    return max(0.0, (situation.at_ms - seen[0]) / _DAY_MS) if seen else 0.0
+
+
+def _payment_age_days(situation: Situation) -> float:
+    first = situation.state.record.credits.first_paid_at_ms
+    if first is None or not said.is_paying(situation.state.record):
+        return 0.0
+    return max(0.0, (situation.at_ms - first) / _DAY_MS)
+
+
+def _streak_months(situation: Situation) -> int:
+    record = situation.state.record
+    months = newest(record.pass_layers, "streak_months") if said.has_pass(record) else None
+    return months if isinstance(months, int) else 0
+
+
 def _is_forged(situation: Situation) -> bool:
     # Not checked is null and not false: only a check that said no counts.
     return _profile(situation, "stytch_is_authentic_device") is False
@@ -60,6 +84,7 @@ READERS: dict[str, Callable[[Situation], Any]] = {
     "identity.was_unblocked": lambda s: said.was_unblocked(s.state.record),
     "identity.is_trusted": lambda s: s.is_trusted,
     "identity.is_paying": lambda s: said.is_paying(s.state.record),
+    "identity.is_on_paid_plan": lambda s: said.is_on_paid_plan(s.state.record),
     "identity.has_sso": lambda s: said.has_sso(s.state.record),
     "identity.age_days": _age_days,
     "identity.auth_providers": lambda s: len(_profile(s, "auth_providers") or ()),
@@ -75,6 +100,9 @@ READERS: dict[str, Callable[[Situation], Any]] = {
     "identity.spent_microdollars": lambda s: s.state.record.spend.cost_microdollars,
     "identity.reserved_microdollars": lambda s: s.cluster.reserved_microdollars,
     "identity.paid_microdollars": lambda s: s.state.record.credits.paid_microdollars,
+    "identity.granted_microdollars": lambda s: said.granted_microdollars(s.state.record),
+    "identity.payment_age_days": _payment_age_days,
+    "identity.pass_streak_months": _streak_months,
     "identity.disputes": lambda s: len(s.state.record.stripe.disputes),
     "identity.fraud_warnings": lambda s: len(s.state.record.stripe.warnings),
     "identity.declined_charges": lambda s: said.declined_charges(s.state.record),
@@ -82,6 +110,7 @@ READERS: dict[str, Callable[[Situation], Any]] = {
     "device.is_forged": _is_forged,
     "device.users": lambda s: s.cluster.device_users,
     "card.users": lambda s: s.cluster.card_users,
+    "mailbox.users": lambda s: s.cluster.mailbox_users,
     "cluster.size": lambda s: len(s.cluster.members),
     "cluster.blocked": lambda s: s.cluster.blocked,
     "cluster.unpaid_microdollars": lambda s: s.cluster.unpaid_microdollars,
@@ -90,6 +119,8 @@ READERS: dict[str, Callable[[Situation], Any]] = {
     "request.has_tools": lambda s: s.request.has_tools is True,
     "request.has_editor": lambda s: bool(s.request.editor_name),
     "request.is_byok": lambda s: s.request.is_byok is True or s.request.is_user_byok is True,
+    "request.network_days": lambda s: _days_known(s, EntityKind.NETWORK),
+    "request.ja4_days": lambda s: _days_known(s, EntityKind.JA4),
     "request.is_hosting": lambda s: s.facts.is_hosting,
     "request.is_library_agent": lambda s: s.facts.is_library_agent,
     "request.is_crawler": lambda s: s.facts.is_crawler,

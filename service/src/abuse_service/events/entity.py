@@ -23,6 +23,7 @@ class EntityKind(enum.Enum):
     MAILBOX = b"m"
     EMAIL_DOMAIN = b"e"
     CUSTOMER = b"s"
+    TEMPLATE = b"t"
 
 
 STRONG_KINDS = frozenset(

@@ -55,6 +55,7 @@ class Entity(enum.StrEnum):
     MAILBOX = "mailbox"
     EMAIL_DOMAIN = "email_domain"
     CUSTOMER = "customer"
+    TEMPLATE = "template"
     CLUSTER = "cluster"
 
 

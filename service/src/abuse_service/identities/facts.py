@@ -41,7 +41,20 @@ def is_paying(record: Record) -> bool:
         return True
     if credits.paid_microdollars >= BOUGHT_MICRODOLLARS:
         return True
+    return is_on_paid_plan(record)
+
+
+def is_on_paid_plan(record: Record) -> bool:
+    """Member of an organization on a paid plan that is not in trial."""
     return any(state["is_member"] and _is_paid_plan(state) for state in memberships(record).values())
+
+
+def granted_microdollars(record: Record) -> int:
+    """Credits that were given away: those called free, and without a payment all of which nobody says it was paid."""
+    credits = record.credits
+    if is_paying(record):
+        return credits.free_microdollars
+    return credits.free_microdollars + credits.paid_microdollars - credits.said_paid_microdollars
 
 
 def _is_paid_plan(membership: dict[str, object]) -> bool:

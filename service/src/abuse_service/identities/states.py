@@ -1,8 +1,8 @@
 """States in memory, the hot ones; the cold ones stay on disk and answer alike.
 
-A state is live (an object) or rests (bytes in a `Slab`); one that was thawed to be read is both. A *cut* is the consistent image of all states at one
-instant: the states that changed since the last cut are packed little by little, and one that is about to change again
-is packed first, so that taking an image never stops the service for long.
+A state is live (an object) or rests (bytes in a `Slab`); one that was thawed to be read is both. A *cut* is the
+consistent image of all states at one instant: the states that changed since the last cut are packed little by little,
+and one that is about to change again is packed first, so that taking an image never stops the service for long.
 """
 
 import itertools

@@ -16,7 +16,7 @@ from abuse_service.enrichment.places import read_place
 from abuse_service.errors import Forbidden
 from abuse_service.events.entity import EntityKey, EntityNamer
 from abuse_service.events.event import REQUEST_CLASSIFIED, Event, Facts, digest, event_key
-from abuse_service.intake.entities import facts_of, name_fingerprint, name_network, name_organization
+from abuse_service.intake.entities import facts_of, name_fingerprint, name_network, name_organization, name_template
 from abuse_service.intake.prompts import cut_long_fields
 from abuse_service.intake.receipt import Receipt
 
@@ -86,6 +86,7 @@ class ClassifyIntake:
         entities = name_network(self._namer, enriched, payload.ja4_digest)
         entities += name_fingerprint(self._namer, payload.ip_address, payload.ja4_digest, payload.user_agent)
         entities += name_organization(self._namer, payload.organization_id)
+        entities += name_template(self._namer, payload)
         key = event_key(receipt.source, REQUEST_CLASSIFIED, f"sender:{payload.event_id}") if payload.event_id else b""
         return Question(
             payload,

@@ -1,6 +1,8 @@
 """Which entities an event names, from its network facts, its e-mail and its ids."""
 
-from abuse_client.contract import identity_key, known_user
+import hashlib
+
+from abuse_client.contract import ClassifyPayload, identity_key, known_user
 from abuse_service.enrichment.enricher import Enriched
 from abuse_service.events.entity import EntityKey, EntityKind, EntityNamer
 from abuse_service.events.event import Facts
@@ -11,6 +13,8 @@ NO_DEVICE = frozenset(
 """Fingerprints that senders write where there is none: markers never link (decision 5)."""
 
 LONGEST_VALUE = 1024
+_SHORTEST_TEMPLATE = 40
+"""Characters: \"You are a helpful assistant.\" is everybody's."""
 
 
 def name_user(kilo_user_id: str) -> str | None:
@@ -74,6 +78,14 @@ def name_device(namer: EntityNamer, fingerprint: str | None) -> list[EntityKey]:
 def name_organization(namer: EntityNamer, organization_id: str | None) -> list[EntityKey]:
     """The organization, when there is one."""
     return [namer.key(EntityKind.ORGANIZATION, organization_id[:LONGEST_VALUE])] if organization_id else []
+
+
+def name_template(namer: EntityNamer, request: ClassifyPayload) -> list[EntityKey]:
+    """The system prompt of a request that is somebody's own: an editor's or an agent's is shared by all who use it."""
+    prompt = (request.system_prompt or "").strip()
+    if request.editor_name or request.has_tools or len(prompt) < _SHORTEST_TEMPLATE:
+        return []
+    return [namer.key(EntityKind.TEMPLATE, hashlib.blake2b(prompt.encode(), digest_size=16).hexdigest())]
 
 
 def facts_of(enriched: Enriched) -> Facts:

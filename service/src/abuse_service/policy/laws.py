@@ -5,8 +5,8 @@ import re
 from abuse_client.contract import ResolvedAction, Verdict
 from abuse_service.errors import PolicyError
 from abuse_service.features.declaration import Aggregate, Entity
-from abuse_service.policy.document import Document
-from abuse_service.policy.prices import check_prices
+from abuse_service.policy.document import Document, Evidence, RuleText
+from abuse_service.policy.prices import RESERVATION_THRESHOLDS, check_prices
 from abuse_service.policy.vocabulary import FACTS, REQUIRED_FEATURES
 
 _AGREEING = {
@@ -20,6 +20,9 @@ _AGREEING = {
     ),
     Verdict.HARD_BLOCK: (ResolvedAction.BLOCK,),
 }
+_THROTTLES = (ResolvedAction.RATE_LIMIT, ResolvedAction.QUARANTINE_1)
+_READ_BY_ITSELF = frozenset({"trusted_identities", *REQUIRED_FEATURES, *RESERVATION_THRESHOLDS})
+"""Names that the service reads without a rule."""
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 # First parts of the names of facts and constants, and words of CEL: a feature under one of them could not be read.
 _TAKEN = {name.split(".")[0] for name in FACTS} | {"threshold", "list", "true", "false", "null", "in", "has", "size"}
@@ -66,6 +69,11 @@ def check_laws(document: Document) -> None:
     check_prices(document.prices, document.thresholds)
     if not 0 < document.outcome.challenge_at <= 1:
         raise PolicyError("expected a risk above 0, at most 1", path="outcome.challenge_at")
+    for index, trust in enumerate(document.trust):
+        if not 0 < trust.weight < 1:
+            raise PolicyError("expected a weight above 0 and below 1", path=f"trust[{index}].weight")
+        if trust.id in [other.id for other in document.trust[:index]]:
+            raise PolicyError(f"a second reason with the id {trust.id}", path=f"trust[{index}].id")
     seen: set[str] = set()
     for index, rule in enumerate(document.rules):
         place = f"rules[{index}]"
@@ -77,6 +85,7 @@ def check_laws(document: Document) -> None:
         if rule.action not in _AGREEING[rule.verdict]:
             allowed = ", ".join(str(action) if action else "none" for action in _AGREEING[rule.verdict])
             raise PolicyError(f"{rule.verdict} goes with one of: {allowed}", path=f"{place}.action")
+        _check_evidence(rule, place)
         if rule.verdict is Verdict.CHALLENGE and rule.challenge_type is None:
             raise PolicyError("CHALLENGE needs a challenge_type", path=f"{place}.challenge_type")
         if rule.challenge_type is not None and rule.verdict is not Verdict.CHALLENGE:
@@ -87,3 +96,25 @@ def check_laws(document: Document) -> None:
             raise PolicyError(
                 "expected 1 or more, beside a verdict other than ALLOW", path=f"{place}.retry_after_seconds"
             )
+
+
+def check_used(document: Document, read: set[str]) -> None:
+    """Refuse what no rule and no trust reads: a slip, or a leftover. Raises `PolicyError` that names the place."""
+    for section, prefix, names in (
+        ("thresholds", "threshold.", document.thresholds),
+        ("lists", "list.", document.lists),
+        ("features", "", document.features),
+    ):
+        for name in names:
+            if prefix + name not in read and name not in _READ_BY_ITSELF:
+                raise PolicyError(f"no rule reads {prefix}{name}", path=f"{section}.{name}")
+
+
+def _check_evidence(rule: RuleText, place: str) -> None:
+    """A hard action needs more than weak evidence; weak evidence reaches a challenge or a throttle at most."""
+    if rule.evidence is not Evidence.WEAK:
+        return
+    if rule.verdict is Verdict.HARD_BLOCK:
+        raise PolicyError("HARD_BLOCK needs strong or confirmed evidence", path=f"{place}.evidence")
+    if rule.verdict is Verdict.SOFT_BLOCK and rule.action not in _THROTTLES:
+        raise PolicyError(f"{rule.action} needs strong or confirmed evidence", path=f"{place}.evidence")

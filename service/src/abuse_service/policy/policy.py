@@ -1,6 +1,7 @@
 """A policy, checked and compiled: laws hold, conditions are typed, cases come out as they say."""
 
 import hashlib
+import itertools
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,9 +14,11 @@ from abuse_service.cel.values import CelError
 from abuse_service.cel.vocabulary import Expression, Vocabulary
 from abuse_service.errors import PolicyError
 from abuse_service.features.catalog import Catalog
+from abuse_service.features.declaration import Declaration
 from abuse_service.features.reads import check_reads
-from abuse_service.policy.document import Document, RuleText, Scalar
-from abuse_service.policy.laws import check_laws, check_names
+from abuse_service.policy.document import Document, Mode, RuleText, Scalar, TrustText
+from abuse_service.policy.laws import check_laws, check_names, check_used
+from abuse_service.policy.places import explain_shape, locate
 from abuse_service.policy.vocabulary import FACTS
 
 DEFAULT_POLICY = Path(__file__).parent / "default.yaml"
@@ -41,11 +44,26 @@ class Rule:
         return _PLACES.sub(lambda place: _show(place[1], values.get(place[1])), self.text.reason)
 
 
-class Policy:
-    """All rules with what they read. ``version`` names this exact text."""
+class Trust:
+    """One reason to trust, compiled."""
 
-    def __init__(self, text: str) -> None:
-        """Raises `PolicyError` that names the place."""
+    def __init__(self, text: TrustText, vocabulary: Vocabulary, constants: dict[str, Any], place: str) -> None:
+        self.text = text
+        self.condition = vocabulary.compile(text.when, f"{place}.when", constants=constants)
+        self.reads = self.condition.reads
+
+
+class Policy:
+    """All rules with what they read. ``version`` names this exact text, ``rules`` are those that are run."""
+
+    def __init__(self, text: str, file: str = "policy.yaml") -> None:
+        """Raises `PolicyError` that shows the place in ``file``."""
+        try:
+            self._build(text)
+        except PolicyError as error:
+            raise locate(error, text, file) from None
+
+    def _build(self, text: str) -> None:
         self.document = _read(text)
         check_names(self.document)
         self.version = hashlib.sha256(text.encode()).hexdigest()[:12]
@@ -53,25 +71,31 @@ class Policy:
         self.catalog = Catalog(self.document.features)
         self.constants = _constants(self.document)
         self.vocabulary = Vocabulary(self._names())
-        self.rules = [
+        every = [
             Rule(rule, self.vocabulary, self.constants, f"rules[{index}]")
             for index, rule in enumerate(self.document.rules)
         ]
-        self._run = self.vocabulary.together([rule.condition for rule in self.rules]).run
-        self.reads = frozenset(name for rule in self.rules for name in rule.reads)
+        self.trust: list[Trust] = [
+            Trust(trust, self.vocabulary, self.constants, f"trust[{index}]")
+            for index, trust in enumerate(self.document.trust)
+        ]
+        self.rules = [rule for rule in every if rule.text.mode is not Mode.OFF]
+        conditions = [rule.condition for rule in self.rules] + [trust.condition for trust in self.trust]
+        self._run = self.vocabulary.together(conditions).run
+        reads = [one.reads for one in self.rules] + [one.reads for one in self.trust]
+        self.reads = frozenset(itertools.chain.from_iterable(reads))
         check_laws(self.document)
-        self._run_cases()
+        resting = [one.reads for one in every if one.text.mode is Mode.OFF]
+        check_used(self.document, set(self.reads.union(*resting)))
+        self._run_cases(every)
 
-    def evaluate(self, values: Mapping[str, Any]) -> list[bool | CelError]:
-        """Whether each rule's condition holds under these values, or why it can't be told.
+    def evaluate(self, values: Mapping[str, Any]) -> tuple[list[bool | CelError], list[bool | CelError]]:
+        """Whether the condition of each of `rules` and of `trust` holds under these values, or why it can't be told.
 
         A value that is absent or ``None`` is unknown. Rules are apart: one that fails changes no other.
         """
-        return self._run(values)
-
-    def run(self, values: Mapping[str, Any]) -> list[bool | None]:
-        """Whether each rule's condition holds under these values; ``None`` where it can't be told."""
-        return [None if isinstance(found, CelError) else found for found in self._run(values)]
+        found = self._run(values)
+        return found[: len(self.rules)], found[len(self.rules) :]
 
     def _names(self) -> dict[str, Kind]:
         names = {name: kind for name, (kind, _) in FACTS.items()}
@@ -83,11 +107,11 @@ class Policy:
                 names[name] = Kind.DOUBLE if isinstance(value, float) else Kind.INT
         return names
 
-    def _run_cases(self) -> None:
-        for index, rule in enumerate(self.rules):
+    def _run_cases(self, rules: list[Rule]) -> None:
+        for index, rule in enumerate(rules):
             for case in rule.text.cases:
                 place = f"rules[{index}].cases.{case.name}"
-                given = {name: self._typed(name, value, place) for name, value in case.given.items()}
+                given = {name: self._typed(name, value, f"{place}.given") for name, value in case.given.items()}
                 fired = rule.condition.holds(self._neutral() | given) is True
                 if fired != case.fires:
                     raise PolicyError(f"expected {_fires(case.fires)}, found {_fires(fired)}", path=place)
@@ -99,6 +123,8 @@ class Policy:
             raise PolicyError(f"unknown name {name}", path=place)
         if name in self.constants:
             raise PolicyError(f"{name} is the policy's own, a case can't give it", path=place)
+        if value is None:
+            return None
         if kind is Kind.DOUBLE and isinstance(value, int | float) and not isinstance(value, bool):
             return float(value)
         if type(value) is not _PYTHON_TYPES.get(kind):
@@ -119,17 +145,35 @@ def load_policy(path: Path | None) -> Policy:
         raise PolicyError(f"can't read the policy file: {error.strerror}", path=str(source)) from None
     except UnicodeDecodeError:
         raise PolicyError("can't read the policy file: not UTF-8", path=str(source)) from None
-    return Policy(text)
+    return Policy(text, source.name)
 
 
 def _read(text: str) -> Document:
     try:
         return msgspec.yaml.decode(text.encode(), type=Document)
     except msgspec.ValidationError as error:
-        message, _, place = str(error).partition(" - at ")
-        raise PolicyError(message[:1].lower() + message[1:], path=place.strip("`").removeprefix("$.")) from None
+        message, path = _shape_error(error)
+        if "[...]" in path:
+            message, path = _find_entry(text) or (message, path)
+        raise PolicyError(explain_shape(message, path), path=path) from None
     except msgspec.DecodeError as error:
-        raise PolicyError(f"not YAML: {error}") from None
+        raise PolicyError(f"not YAML: {str(error).splitlines()[0]}", path="") from None
+
+
+def _shape_error(error: msgspec.ValidationError) -> tuple[str, str]:
+    message, _, place = str(error).partition(" - at ")
+    return message, place.strip("`").removeprefix("$").removeprefix(".")
+
+
+def _find_entry(text: str) -> tuple[str, str] | None:
+    """Which of the features has the wrong shape: the decoder says no names of a map's entries."""
+    for name, said in msgspec.yaml.decode(text.encode()).get("features", {}).items():
+        try:
+            msgspec.convert(said, Declaration)
+        except msgspec.ValidationError as error:
+            message, path = _shape_error(error)
+            return message, f"features.{name}.{path}".rstrip(".")
+    return None
 
 
 def _constants(document: Document) -> dict[str, Any]:
