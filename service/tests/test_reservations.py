@@ -27,8 +27,10 @@ RULES = """
 """
 HEAD = "prices: {models: {cheap: {input: 0, output: 10000000}, free: {input: 0, output: 0}}}"
 REFUSING = RULES.replace("VERDICT", "SOFT_BLOCK\n  action: rate-limit")
-BLOCKING = RULES.replace("VERDICT", "HARD_BLOCK\n  action: block")
-REDIRECTING = RULES.replace("VERDICT", "SOFT_BLOCK\n  action: quarantine-3\n  model_override: cheap-one")
+BLOCKING = RULES.replace("VERDICT", "HARD_BLOCK\n  evidence: strong\n  action: block")
+REDIRECTING = RULES.replace(
+    "VERDICT", "SOFT_BLOCK\n  evidence: strong\n  action: quarantine-3\n  model_override: cheap-one"
+)
 
 
 def world_of(rules: str = "[]", head: str = HEAD) -> World:

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from abuse_client.contract import blank_controls
 from abuse_service.decisions.decision import Decision
 from abuse_service.events.entity import KIND_NAMES
 from abuse_service.events.event import Event, Stored
@@ -104,7 +105,7 @@ def record_view(record: Record) -> dict[str, Any]:
 
 
 def event_view(stored: Stored) -> dict[str, Any]:
-    """An event as it was kept; ``body`` is the JSON that came."""
+    """An event as it was kept; ``body`` is the JSON that came, control characters that JSON forbids as blanks."""
     event = stored.event
     return {
         "position": stored.position,
@@ -116,7 +117,7 @@ def event_view(stored: Stored) -> dict[str, Any]:
         "joins": list(event.joins),
         "entities": [{"kind": KIND_NAMES[key[:1]], "entity": key.hex()} for key in event.entities],
         "request_id": event.request_id,
-        "body": msgspec.Raw(event.body),
+        "body": msgspec.Raw(blank_controls(event.body)),
     }
 
 

@@ -28,7 +28,7 @@ class Cluster(msgspec.Struct, frozen=True):
 
 def alone(entity: EntityKey) -> Cluster:
     """A cluster of one."""
-    return Cluster((entity,), 0, 0, 0, 0, 0)
+    return Cluster((entity,), 0, 0, 0, 0, 0, 0)
 
 
 def find_cluster(projection: Projection, entity: EntityKey, state: IdentityState) -> Cluster:
