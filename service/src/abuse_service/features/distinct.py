@@ -5,9 +5,13 @@ Of each value a cell keeps when it came first and last: that says for every inst
 keeps the values with the smallest hashes; how far those reach tells how many there are.
 """
 
+import bisect
+import functools
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from typing import Any
+
+import msgspec
 
 from abuse_service.features.rows import GRACE_MS, TIME_BYTES, time_bytes
 
@@ -19,7 +23,10 @@ _HASHES = 1 << (8 * HASH_BYTES)
 _FEW = 32
 """Among so many rows a value is found sooner by a look through all of them."""
 
-Part = tuple[set[bytes], bytes | None]
+_MOST_READ = 32
+"""Crowded cells of which `_Crowd` is remembered: a mail provider's is read with every request."""
+
+Part = tuple[Set[bytes], bytes | None]
 """Hashes inside the window, and up to which hash they are all of them; ``None`` without a bound."""
 
 
@@ -108,7 +115,7 @@ class Distinct:
         if self._window_ms is None:
             rows = cells[0]
             return {value for value, first in self._row.iter_unpack(rows) if first <= at}, self._bound(rows)
-        hashes: set[bytes] = set()
+        inside: list[Set[bytes]] = []
         bounds = []
         since = time_bytes(at_ms - self._window_ms) if at_ms >= self._window_ms else None
         cell = at_ms // self._window_ms
@@ -119,11 +126,27 @@ class Distinct:
             if known < cell - 1:
                 break
             if known == cell:
-                hashes.update([value for value, first, _ in self._row.iter_unpack(rows) if first <= at])
+                inside.append(self._up_to(rows, at))
             elif since is not None:
-                hashes.update([value for value, _, last in self._row.iter_unpack(rows) if last > since])
+                inside.append(self._after(rows, since))
             bounds.append(self._bound(rows))
-        return hashes, _least(bounds)
+        return (inside[0] if len(inside) == 1 else frozenset().union(*inside)), _least(bounds)
+
+    def _up_to(self, rows: bytes, at: bytes) -> Set[bytes]:
+        """Hashes that a cell holds as of an instant within it."""
+        if len(rows) > _FEW * self._size:
+            crowd = _read_crowd(self._row, rows)
+            if crowd.latest_first <= at:
+                return crowd.hashes
+        return {value for value, first, _ in self._row.iter_unpack(rows) if first <= at}
+
+    def _after(self, rows: bytes, since: bytes) -> Set[bytes]:
+        """Hashes that were seen in a cell after an instant."""
+        if len(rows) > _FEW * self._size:
+            crowd = _read_crowd(self._row, rows)
+            begin = bisect.bisect_right(crowd.lasts, since)
+            return crowd.hashes if begin == 0 else set(crowd.by_last[begin:])
+        return {value for value, _, last in self._row.iter_unpack(rows) if last > since}
 
     def _bound(self, rows: bytes) -> bytes | None:
         is_full = len(rows) >= MOST_DISTINCT * self._size
@@ -139,6 +162,22 @@ class Distinct:
             return min(len(hashes), MOST_DISTINCT)
         below = sum(value < bound for value in hashes)
         return round(below * _HASHES / int.from_bytes(bound, "big"))
+
+
+class _Crowd(msgspec.Struct, frozen=True):
+    """A cell with many rows, read once: all hashes, and those in the order in which they were seen last."""
+
+    hashes: frozenset[bytes]
+    latest_first: bytes
+    lasts: list[bytes]
+    by_last: list[bytes]
+
+
+@functools.lru_cache(maxsize=_MOST_READ)
+def _read_crowd(row: struct.Struct, rows: bytes) -> _Crowd:
+    found = sorted((last, value, first) for value, first, last in row.iter_unpack(rows))
+    by_last = [value for _, value, _ in found]
+    return _Crowd(frozenset(by_last), max(first for _, _, first in found), [last for last, _, _ in found], by_last)
 
 
 def _least(bounds: Sequence[bytes | None]) -> bytes | None:
