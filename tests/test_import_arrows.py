@@ -32,7 +32,7 @@ ROOMS: dict[str, frozenset[str]] = {
     "identities": frozenset({"events"}),
     "cel": frozenset(),
     "features": frozenset({"events", "identities", "cel"}),
-    "policy": frozenset({"features", "cel"}),
+    "policy": frozenset({"features", "cel", "enrichment", "events"}),
     "decisions": frozenset({"cel", "policy", "features", "identities", "events", "enrichment"}),
     "intake": frozenset({"events", "enrichment"}),
     "replay": frozenset({"decisions", "policy", "features", "identities", "events", "intake"}),

@@ -123,3 +123,26 @@ def test_check_names_the_fault(tmp_path):
     files = json.dumps([str(networks)])
     assert "networks.csv line 2: expected one of" in run_verb("check", expect=1, ABUSE_NETWORK_FILES=files)
     assert "setting port" in run_verb("check", expect=1, ABUSE_PORT="x")
+
+
+def test_lists_are_changed(told):
+    """`list add`, `list show` and `list remove` change a list and show it, with reason and end."""
+    where = ("--data", told.data)
+    added = run_verb("list", "add", "blocked", "ip:192.0.2.9", "--reason", "scraper", "--expires", "7d", *where)
+    assert "added, list blocked until 20" in added
+    text = run_verb("list", "show", "blocked", *where)
+    assert "ip:192.0.2.9" in text
+    assert "scraper" in text
+    assert "trusted" in run_verb("list", "show", *where)
+    assert "removed" in run_verb("list", "remove", "blocked", "ip:192.0.2.9", "--reason", "gone", *where)
+    assert "nothing is in it" in run_verb("list", "show", "blocked", *where)
+    wrong = run_verb("list", "add", "blocked", "network:192.0.2.0/20", "--reason", "x", *where, expect=1)
+    assert "network:192.0.2.0/24" in wrong
+
+
+def test_explain_names_the_list(told):
+    """`explain` says in which list the account stands, by what and why."""
+    where = ("--data", told.data)
+    run_verb("list", "add", "trusted", "user:listed", "--reason", "our own", *where)
+    request_id = told.post("/api/classify", {"kilo_user_id": "listed"}).json()["request_id"]
+    assert "in the list trusted by its user: our own" in run_verb("explain", request_id, *where)

@@ -75,7 +75,7 @@ def test_six_signals_are_shipped() -> None:
 def test_hard_actions_need_confirmed_evidence() -> None:
     """Nothing but a block or payment fraud blocks hard in the shipped policy, and only weights come without verdict."""
     hard = {rule.text.id for rule in DEFAULT.rules if rule.text.verdict is Verdict.HARD_BLOCK}
-    assert hard == {"blocked-by-cloud", "confirmed-payment-fraud"}
+    assert hard == {"blocked-by-cloud", "confirmed-payment-fraud", "listed-as-blocked"}
 
 
 def test_every_fact_has_a_reader() -> None:
@@ -84,12 +84,12 @@ def test_every_fact_has_a_reader() -> None:
 
 
 def test_every_rule_spares_the_trusted() -> None:
-    """Each shipped rule spares the trusted or only weighs, but for the cloud's own block, which nobody overrules."""
+    """Each shipped rule spares the trusted or only weighs, but for blocks by people, which nobody overrules."""
     assert {
         rule.text.id
         for rule in DEFAULT.rules
         if "identity.is_trusted" not in rule.reads and rule.text.verdict is not Verdict.ALLOW
-    } == {"blocked-by-cloud"}
+    } == {"blocked-by-cloud", "listed-as-blocked"}
 
 
 # laws, with the exact texts that an author reads

@@ -17,8 +17,9 @@ from abuse_service.features.declaration import SMALLEST_ERROR, Aggregate, Declar
 from abuse_service.features.distinct import MOST_DISTINCT
 from abuse_service.features.rows import FEW_ROWS, MOST_ROWS
 from abuse_service.policy.document import Case, Document, Outcome, RuleText
+from abuse_service.policy.entries import ENTRY_KINDS
 from abuse_service.policy.prices import RESERVATION_THRESHOLDS, Price, Prices
-from abuse_service.policy.vocabulary import FACTS
+from abuse_service.policy.vocabulary import FACTS, OWN_LISTS
 from abuse_service.settings import Settings, Token
 
 REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"
@@ -90,6 +91,19 @@ RESERVING = {
     "reservation_output_tokens": "tokens that a request without `max_tokens` is taken to generate",
 }
 
+ENTRIES = {
+    "user": "is this account",
+    "fingerprint": "is this anonymous caller, by the `identity_key` of an answer",
+    "organization": "is a member of this organization now, or asks on its behalf",
+    "ip": "asks or signs in from this address",
+    "network": "asks or signs in from this network: an IPv4 /24 or an IPv6 /48, the widths that events are known by",
+    "domain": "has its newest e-mail address at this domain, as it is registered",
+    "mailbox": "had an address of this mailbox, in whatever spelling",
+    "device": "was seen with this hardware fingerprint",
+    "card": "was seen with this card fingerprint of Stripe's",
+    "customer": "was seen with this Stripe customer",
+}
+
 
 def tables() -> dict[str, list[str]]:
     """Every generated table by its name."""
@@ -111,6 +125,8 @@ def tables() -> dict[str, list[str]]:
         "outcome": _keys(Outcome),
         "rule": _keys(RuleText),
         "case": _keys(Case),
+        "lists": _table(["list", "who is in it"], [[f"`{name}`", text] for name, text in OWN_LISTS.items()]),
+        "entries": _table(["entry", "the subject"], [[f"`{kind}:…`", ENTRIES[kind]] for kind in ENTRY_KINDS]),
         "prices": _keys(Prices),
         "price": _keys(Price),
         "reserving": _table(

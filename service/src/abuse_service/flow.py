@@ -24,7 +24,7 @@ from abuse_service.decisions.estimate import Estimator
 from abuse_service.decisions.judge import Judge
 from abuse_service.errors import BadRequest, StorageUnavailable
 from abuse_service.events.content import Content
-from abuse_service.events.event import ACCOUNT_JUDGED, ENFORCEMENT_CHANGED, OWN_SOURCE, Event, Facts
+from abuse_service.events.event import ACCOUNT_JUDGED, ENFORCEMENT_CHANGED, OWN_SOURCE, OWN_TYPES, Event, Facts
 from abuse_service.events.log import Appended, EventLog, Quarantine, Rejected
 from abuse_service.features.projection import Projection
 from abuse_service.intake.auth import AuthIntake, AuthReading
@@ -42,9 +42,6 @@ _decision = msgspec.json.Decoder(Decision).decode
 _MOST_RECENT = 5_000
 """Requests remembered in memory: those whose records are on their way to the log, and as many again for speed."""
 _TYPE_NAME = re.compile(r"[a-z_]{1,32}(\.[a-z_]{1,32}){1,4}")
-_KNOWN_TYPES = frozenset(
-    {"request.classified", "request.cost_reported", "auth.signup", "auth.signin", ACCOUNT_JUDGED, ENFORCEMENT_CHANGED}
-)
 
 
 class EnforcementSwitch:
@@ -169,6 +166,11 @@ class Flow:
         await self.quarantine.close_rejected(rejected.rejected_id, "retried")
         return answer
 
+    async def tell(self, event: Event) -> None:
+        """Make an event of ours durable; what it says stands from then on."""
+        appended = await self.event_log.append([event], then=lambda told: self._take_own(told, event))
+        self._count_appended(appended, [event])
+
     async def switch_enforcement(self, is_enforced: bool, reason: str, actor: str) -> None:
         """Turn all enforcement off or on; kept in the log, so it survives a restart."""
         now_ms = self.now_ms()
@@ -218,6 +220,10 @@ class Flow:
                 )
             )
         await self.event_log.append([], kept)
+
+    def _take_own(self, appended: Appended, event: Event) -> None:
+        self.judge.standing.take(appended.positions[0], event)
+        self._keeper.note_folded(1)
 
     def _fold_appended(self, appended: Appended, events: list[Event], contents: list[Content | None]) -> None:
         apply = self.projection.apply
@@ -343,4 +349,4 @@ def _told(rejected: Rejected) -> RejectedEvent:
 
 def _label(event_type: str) -> str:
     # A type that a sender made up never becomes a label.
-    return event_type if event_type in EVENT_CLASSES or event_type in _KNOWN_TYPES else "unknown"
+    return event_type if event_type in EVENT_CLASSES or event_type in OWN_TYPES else "unknown"

@@ -9,11 +9,13 @@ import msgspec
 from abuse_service.decisions.decision import Decision
 from abuse_service.decisions.estimate import Estimator
 from abuse_service.decisions.judge import Judge
+from abuse_service.decisions.lists import name_entry
+from abuse_service.decisions.standing import ListChange, Standing
 from abuse_service.enrichment.enricher import Enricher
 from abuse_service.enrichment.network import NetworkRanges
 from abuse_service.events.content import Content
 from abuse_service.events.entity import EntityKey, EntityNamer
-from abuse_service.events.event import Event, Stored
+from abuse_service.events.event import LIST_CHANGED, OWN_SOURCE, Event, Stored
 from abuse_service.events.log import Appended, Rejected
 from abuse_service.features.projection import Projection
 from abuse_service.identities.record import Record
@@ -170,7 +172,8 @@ class World:
         self.namer = EntityNamer(SECRET)
         self.states = KnownStates(self.cold, most_hot)
         self.projection = Projection(self.states, self.policy.catalog)
-        self.judge = Judge(self.policy, self.projection)
+        self.standing = Standing(self.namer)
+        self.judge = Judge(self.policy, self.projection, self.standing)
         self.estimator = Estimator(self.policy)
         self.is_enforced = True
         enricher = Enricher(NetworkRanges([HOSTING_NETWORK]))
@@ -251,6 +254,24 @@ class World:
                 self.projection.apply(position, event, content)
         return appended
 
+    def change_list(
+        self,
+        list_name: str,
+        entry: str,
+        change: str = "added",
+        *,
+        reason: str = "said so",
+        at: int = NOW_MS,
+        expires_at: int | None = None,
+    ) -> None:
+        """Take in what an operator did to a list."""
+        said = ListChange(
+            list_name=list_name, entry=entry, change=change, reason=reason, actor="operator", expires_at=expires_at
+        )
+        key = name_entry(self.namer, entry)
+        told = Event(LIST_CHANGED, OWN_SOURCE, at, at, _encode(said), entities=(key,))
+        self.standing.take(self.log.keep([told]).last_position, told)
+
     # what is known then
 
     def identity(self, identity_key: str) -> IdentityState:
@@ -272,6 +293,7 @@ class World:
         other = World(self.policy)
         for stored in self.log.read(0):
             retell(other.projection, stored.position, stored.event)
+            other.standing.take(stored.position, stored.event)
             other.log.keep([stored.event])
         return other
 

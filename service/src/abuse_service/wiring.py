@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 
 from abuse_service.decisions.judge import Judge
+from abuse_service.decisions.standing import Standing
 from abuse_service.enrichment.atlas import read_files
 from abuse_service.enrichment.enricher import Enricher
 from abuse_service.enrichment.network import UnreadableFile, read_ranges
@@ -46,7 +47,8 @@ class Service:
             self.projection = Projection(
                 States(self.store, settings.hot_identities, settings.live_states), policy.catalog
             )
-            self.recovered: Recovered = recover(self.store, self.store, self.projection)
+            self.standing = Standing(namer)
+            self.recovered: Recovered = recover(self.store, self.store, self.projection, self.standing)
         except BaseException:
             self.store.close()
             raise
@@ -60,6 +62,7 @@ class Service:
             projection=self.projection,
             metrics=metrics,
             is_enforced=lambda: switch.is_on,
+            standing=self.standing,
         )
         self.flow = Flow(
             settings=settings,
@@ -67,7 +70,7 @@ class Service:
             quarantine=self.store.quarantine,
             keeper=self.keeper,
             projection=self.projection,
-            judge=Judge(policy, self.projection),
+            judge=Judge(policy, self.projection, self.standing),
             batches=BatchIntake(namer, enricher),
             auths=AuthIntake(namer, enricher),
             classifies=ClassifyIntake(namer, enricher, settings.keep_prompt_bytes),

@@ -24,6 +24,10 @@ app = typer.Typer(
 rejected_app = typer.Typer(no_args_is_help=True, help="Events that could not be taken: list them, drive them again.")
 config_app = typer.Typer(no_args_is_help=True, help="The settings.")
 enforcement_app = typer.Typer(no_args_is_help=True, help="The one switch that turns all enforcement off or on.")
+list_app = typer.Typer(
+    no_args_is_help=True, help="Lists of identities, addresses, networks, domains and devices that rules read."
+)
+app.add_typer(list_app, name="list")
 app.add_typer(rejected_app, name="rejected")
 app.add_typer(config_app, name="config")
 app.add_typer(enforcement_app, name="enforcement")
@@ -31,6 +35,12 @@ app.add_typer(enforcement_app, name="enforcement")
 Data = Annotated[Path | None, typer.Option(help="Data directory. Setting ABUSE_DATA.")]
 Url = Annotated[str | None, typer.Option(help="Address of the service; without it, the directory's owner is asked.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+Reason = Annotated[str, typer.Option(help="Why.")]
+ListName = Annotated[str, typer.Argument(metavar="LIST", help="trusted, blocked, or a list of the policy.")]
+ListEntry = Annotated[
+    str, typer.Argument(metavar="ENTRY", help="Such as user:123, network:192.0.2.0/24 or domain:example.com.")
+]
 
 
 def main() -> None:
@@ -167,6 +177,38 @@ def rejected_retry(
     show.out.print(f"accepted {answer['accepted']}, duplicates {answer['duplicates']}")
 
 
+@list_app.command("show")
+def list_show(
+    list_name: Annotated[str | None, typer.Argument(metavar="LIST")] = None,
+    data: Data = None,
+    url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the entries of a list, or which lists there are."""
+    path = f"lists/{quote(list_name, safe='')}" if list_name else "lists"
+    [rows] = _desk(data, url).get(path).values()
+    show.show_json(rows) if as_json else show.show_rows(rows)
+
+
+@list_app.command("add")
+def list_add(
+    list_name: ListName,
+    entry: ListEntry,
+    reason: Reason,
+    expires: Annotated[str | None, typer.Option(help="When it ends, such as 12h or 7d; without it, never.")] = None,
+    data: Data = None,
+    url: Url = None,
+) -> None:
+    """Put an entry in a list, or say anew why and until when it is there."""
+    _change_list(list_name, "add", {"entry": entry, "reason": reason, "expires": expires}, data, url)
+
+
+@list_app.command("remove")
+def list_remove(list_name: ListName, entry: ListEntry, reason: Reason, data: Data = None, url: Url = None) -> None:
+    """Take an entry out of a list. Who is taken out of blocked is in unblocked from then on: an exception."""
+    _change_list(list_name, "remove", {"entry": entry, "reason": reason}, data, url)
+
+
 @enforcement_app.command("off")
 def enforcement_off(reason: Annotated[str, typer.Option(help="Why.")], data: Data = None, url: Url = None) -> None:
     """Turn all enforcement off: every verdict is ALLOW, decisions say what they would have been."""
@@ -212,6 +254,13 @@ def _plain(value: Any) -> Any:
 
 def _desk(data: Path | None, url: str | None) -> Desk:
     return Desk(read_settings(data=data), url)
+
+
+def _change_list(list_name: str, verb: str, wish: dict[str, Any], data: Path | None, url: str | None) -> None:
+    path = f"lists/{quote(list_name, safe='')}/{verb}"
+    answer = _desk(data, url).post(path, json.dumps(wish).encode())
+    until = f" until {answer['expires_at']}" if answer["expires_at"] else ""
+    show.out.print(f"{answer['change']}, list {answer['list']}{until}")
 
 
 def _switch(is_enforced: bool, reason: str, data: Path | None, url: str | None) -> None:

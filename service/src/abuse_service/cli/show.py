@@ -67,6 +67,8 @@ def show_decision(view: dict[str, Any]) -> None:
         out.print(f"[green]trust[/] {trust['trust_id']}: {escape(trust['title'])} ({trust.get('share', 0.0):+.2f})")
     if view.get("degraded"):
         out.print(f"[yellow]decided without[/] {escape(', '.join(view['degraded']))}: these parts failed")
+    for entry in view.get("listed", ()):
+        out.print(f"[bold]in the list {entry['list']}[/] by its {entry['kind']}: {escape(entry['reason'])}")
     if view.get("cluster"):
         out.print(f"linked accounts counted: {len(view['cluster'])}")
 
@@ -90,6 +92,17 @@ def show_rejected(rows: list[dict[str, Any]]) -> None:
         table.add_row(str(row["rejected_id"]), row["received_at"], row["source"], row["path"], escape(row["message"]))
     out.print(table)
     out.print("mend and drive again: abuse-service rejected retry ID --body FILE")
+
+
+def show_rows(rows: list[dict[str, Any]]) -> None:
+    """Rows of one shape as a table."""
+    if not rows:
+        out.print("nothing is in it")
+        return
+    table = Table(*(name.replace("_", " ") for name in rows[0]))
+    for row in rows:
+        table.add_row(*("-" if value is None else escape(str(value)) for value in row.values()))
+    out.print(table)
 
 
 def _verdict(verdict: str | None) -> str:

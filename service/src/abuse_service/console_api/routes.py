@@ -5,6 +5,7 @@ from urllib.parse import parse_qs, unquote
 
 import msgspec
 
+from abuse_service.console_api.lists import change_list, show_list, show_lists
 from abuse_service.console_api.views import decision_view, event_view, identity_view, rejected_view
 from abuse_service.errors import BadRequest, NotFound
 from abuse_service.events.entity import EntityNamer
@@ -14,6 +15,7 @@ CONSOLE_BYTES = 16 * 2**20
 _MOST_ROWS = 1000
 _MOST_BODY_BYTES = 8 * 2**20
 _LARGEST = 2**62
+_CHANGES = {"add": "added", "remove": "removed"}
 _encode = msgspec.json.Encoder().encode
 
 
@@ -28,7 +30,7 @@ class Console:
     """Answers the questions of operators and analysts, over HTTP or in the same process."""
 
     def __init__(self, desk: Desk) -> None:
-        self._flow = desk.flow
+        self.flow = self._flow = desk.flow
         self._namer = desk.namer
 
     def identity(self, key: str) -> dict[str, Any]:
@@ -113,6 +115,8 @@ def _look_up(console: Console, head: str, name: str, asked: dict[str, str]) -> A
         return {"rejected": console.rejected(_limit(asked))}
     if head == "policy":
         return console.policy()
+    if head == "lists":
+        return {"entries": show_list(console.flow, name)} if name else {"lists": show_lists(console.flow)}
     raise NotFound("no such route")
 
 
@@ -120,6 +124,10 @@ async def _change(desk: Desk, visitor: Visitor, head: str, name: str, body: byte
     if head == "rejected" and name.endswith("/retry"):
         rejected_id = _integer(name.removesuffix("/retry"), "rejected_id")
         return await desk.flow.retry_rejected(rejected_id, body or None)
+    if head == "lists":
+        list_name, _, verb = name.rpartition("/")
+        if list_name and verb in _CHANGES:
+            return await change_list(desk.flow, list_name, _CHANGES[verb], body, visitor.source)
     if head == "enforcement":
         try:
             said = msgspec.json.decode(body, type=EnforcementChange)

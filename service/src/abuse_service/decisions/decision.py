@@ -46,14 +46,22 @@ class TrustOutcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     values: dict[str, Any] = {}
 
 
+class Listed(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry of a list that named the subject; ``kind`` says by what, without saying it."""
+
+    list_name: str = msgspec.field(name="list")
+    kind: str
+    reason: str
+
+
 class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What was decided of one identity at one instant, and why.
 
     ``position`` is the newest position of the log that the decision had seen. ``reasons`` are sentences, the weightiest
     first, never empty. Shares of rules and ``trust`` add up to the risk. ``cluster`` names the linked identities that
-    were counted, ``degraded`` the parts that failed: what they know is missing. Without ``is_enforced`` the verdict is
-    ALLOW and ``would_be`` is what the rules said. ``reserved_microdollars`` are promised to this request until its
-    cost is reported.
+    were counted, ``listed`` the entries of lists, ``degraded`` the parts that failed: what they know is missing.
+    Without ``is_enforced`` the verdict is ALLOW and ``would_be`` is what the rules said. ``reserved_microdollars`` are
+    promised to this request until its cost is reported.
     """
 
     request_id: int
@@ -74,6 +82,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     degraded: tuple[str, ...] = ()
     values: dict[str, Any] = {}
     cluster: tuple[str, ...] = ()
+    listed: tuple[Listed, ...] = ()
     is_enforced: bool = True
     would_be: Verdict | None = None
     reserved_microdollars: int = 0

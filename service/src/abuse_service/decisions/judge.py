@@ -8,8 +8,10 @@ import msgspec
 from abuse_client.contract import ClassifyPayload, ResolvedAction, Verdict
 from abuse_service.cel.values import CelError
 from abuse_service.decisions.cluster import Cluster, alone, find_cluster
-from abuse_service.decisions.decision import Decision, RuleOutcome, RuleState, TrustOutcome
+from abuse_service.decisions.decision import Decision, Listed, RuleOutcome, RuleState, TrustOutcome
+from abuse_service.decisions.lists import TRUSTED, UNBLOCKED, Entry, canonical, find_listed, name_entries
 from abuse_service.decisions.score import combine
+from abuse_service.decisions.standing import Standing
 from abuse_service.decisions.values import READERS, Situation
 from abuse_service.events.entity import STRONG_KINDS, EntityKey
 from abuse_service.events.event import Facts
@@ -45,14 +47,16 @@ _NO_RULE = "no rule had a say"
 class Judge:
     """Decides under one policy. What fails degrades the decision, and never the call."""
 
-    def __init__(self, policy: Policy, projection: Projection) -> None:
+    def __init__(self, policy: Policy, projection: Projection, standing: Standing) -> None:
         self.policy = policy
+        self.standing = standing
         self._projection = projection
         features = policy.catalog.features
         self._facts = {name: READERS[name] for name in sorted(policy.reads & READERS.keys())}
         self._features = {name: features[name] for name in sorted(policy.reads & features.keys())}
         self._constants = {name: policy.constants[name] for name in policy.reads & policy.constants.keys()}
-        self._trusted = frozenset(policy.document.lists.get("trusted_identities", ()))
+        self.named = name_entries(standing.namer, policy.document.lists)
+        self._lists = sorted(name for name in policy.reads if name.startswith("listed."))
         self._requests_1m = features["requests_1m"]
         self._spend_1h = features["spend_1h_microdollars"]
 
@@ -72,9 +76,13 @@ class Judge:
         """The decision on an identity that asks now; its request is already in the states."""
         degraded: list[str] = []
         cluster = self._find_cluster(entity, state, degraded)
-        situation = Situation(entity, state, cluster, entities, at_ms, request, facts, self._is_trusted(state))
+        listed = self._find_listed(entity, state, entities, at_ms, degraded)
+        is_trusted = TRUSTED in listed or _is_declared(state)
+        is_unblocked = UNBLOCKED in listed
+        situation = Situation(entity, state, cluster, entities, at_ms, request, facts, is_trusted, is_unblocked)
         values = self._read_facts(situation, degraded)
         values |= self._read_features(state, entities, cluster.members, at_ms, degraded)
+        values |= {name: canonical(name.removeprefix("listed.")) in listed for name in self._lists}
         outcomes, trust = self._run_rules(values)
         risk, outcomes, trust = _share_risk(outcomes, trust)
         fired = [outcome for outcome in outcomes if outcome.state is RuleState.FIRED]
@@ -106,6 +114,7 @@ class Judge:
             degraded=tuple(degraded),
             values=values,
             cluster=self._name_members(cluster.members) if len(cluster.members) > 1 else (),
+            listed=tuple(_told(entry) for entry in listed.values()),
             is_enforced=is_enforced,
             would_be=rules_say if rules_say is not verdict else None,
             current_spend_1h=spend_1h / 1_000_000,
@@ -113,11 +122,20 @@ class Judge:
             requests_per_second=requests_1m / 60,
         )
 
-    def _is_trusted(self, state: IdentityState) -> bool:
-        if state.key in self._trusted:
-            return True
-        profile = state.record.profile
-        return newest(profile, "is_bot") is True or newest(profile, "is_admin") is True
+    def _find_listed(
+        self,
+        entity: EntityKey,
+        state: IdentityState,
+        entities: tuple[EntityKey, ...],
+        at_ms: int,
+        degraded: list[str],
+    ) -> dict[str, Entry]:
+        standing = self.standing
+        try:
+            return find_listed((self.named, standing.lists.index), standing.namer, entity, state, entities, at_ms)
+        except Exception:
+            _note_failure("lists", degraded)
+            return {}
 
     def _find_cluster(self, entity: EntityKey, state: IdentityState, degraded: list[str]) -> Cluster:
         try:
@@ -203,6 +221,16 @@ class Judge:
 def _gravity(outcome: RuleOutcome) -> tuple[int, int, float]:
     """Of two rules with one verdict the stronger action leads, and of two with one action the weightier."""
     return _SEVERITY[outcome.verdict], _STRENGTH.get(outcome.action, 0), outcome.weight
+
+
+def _is_declared(state: IdentityState) -> bool:
+    """A bot or an admin, as the cloud says."""
+    profile = state.record.profile
+    return newest(profile, "is_bot") is True or newest(profile, "is_admin") is True
+
+
+def _told(entry: Entry) -> Listed:
+    return Listed(list_name=entry.list_name, kind=entry.kind, reason=entry.reason)
 
 
 def _outcome(rule: Rule, holds: bool | CelError, values: dict[str, Any]) -> RuleOutcome:

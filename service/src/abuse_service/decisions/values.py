@@ -30,6 +30,7 @@ class Situation(msgspec.Struct, frozen=True):
     request: ClassifyPayload
     facts: Facts
     is_trusted: bool
+    is_unblocked: bool
 
 
 def _profile(situation: Situation, name: str) -> Any:
@@ -81,7 +82,7 @@ READERS: dict[str, Callable[[Situation], Any]] = {
     "identity.is_anonymous": lambda s: s.state.key.startswith("fingerprint:"),
     "identity.is_blocked": lambda s: said.is_blocked(s.state.record),
     "identity.is_deleted": lambda s: s.state.record.deleted is not None,
-    "identity.was_unblocked": lambda s: said.was_unblocked(s.state.record),
+    "identity.was_unblocked": lambda s: s.is_unblocked or said.was_unblocked(s.state.record),
     "identity.is_trusted": lambda s: s.is_trusted,
     "identity.is_paying": lambda s: said.is_paying(s.state.record),
     "identity.is_on_paid_plan": lambda s: said.is_on_paid_plan(s.state.record),

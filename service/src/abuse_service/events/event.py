@@ -12,9 +12,22 @@ AUTH_SIGNUP = "auth.signup"
 AUTH_SIGNIN = "auth.signin"
 ACCOUNT_JUDGED = "account.judged"
 ENFORCEMENT_CHANGED = "service.enforcement_changed"
+LIST_CHANGED = "service.list_changed"
+RULE_GUARDED = "service.rule_guarded"
+RULE_RELEASED = "service.rule_released"
 
 OWN_TYPES = frozenset(
-    {REQUEST_CLASSIFIED, REQUEST_COST_REPORTED, AUTH_SIGNUP, AUTH_SIGNIN, ACCOUNT_JUDGED, ENFORCEMENT_CHANGED}
+    {
+        REQUEST_CLASSIFIED,
+        REQUEST_COST_REPORTED,
+        AUTH_SIGNUP,
+        AUTH_SIGNIN,
+        ACCOUNT_JUDGED,
+        ENFORCEMENT_CHANGED,
+        LIST_CHANGED,
+        RULE_GUARDED,
+        RULE_RELEASED,
+    }
 )
 """Types of events that the service itself makes. A sender who uses one in a batch means something else."""
 

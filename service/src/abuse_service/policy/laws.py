@@ -6,8 +6,9 @@ from abuse_client.contract import ResolvedAction, Verdict
 from abuse_service.errors import PolicyError
 from abuse_service.features.declaration import Aggregate, Entity
 from abuse_service.policy.document import Document, Evidence, RuleText
+from abuse_service.policy.entries import check_entries
 from abuse_service.policy.prices import RESERVATION_THRESHOLDS, check_prices
-from abuse_service.policy.vocabulary import FACTS, REQUIRED_FEATURES
+from abuse_service.policy.vocabulary import FACTS, OWN_LISTS, REQUIRED_FEATURES
 
 _AGREEING = {
     Verdict.ALLOW: (None, ResolvedAction.NOTHING, ResolvedAction.LOG),
@@ -21,11 +22,21 @@ _AGREEING = {
     Verdict.HARD_BLOCK: (ResolvedAction.BLOCK,),
 }
 _THROTTLES = (ResolvedAction.RATE_LIMIT, ResolvedAction.QUARANTINE_1)
-_READ_BY_ITSELF = frozenset({"trusted_identities", *REQUIRED_FEATURES, *RESERVATION_THRESHOLDS})
+_READ_BY_ITSELF = frozenset({"trusted_identities", *OWN_LISTS, *REQUIRED_FEATURES, *RESERVATION_THRESHOLDS})
 """Names that the service reads without a rule."""
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 # First parts of the names of facts and constants, and words of CEL: a feature under one of them could not be read.
-_TAKEN = {name.split(".")[0] for name in FACTS} | {"threshold", "list", "true", "false", "null", "in", "has", "size"}
+_TAKEN = {name.split(".")[0] for name in FACTS} | {
+    "threshold",
+    "list",
+    "listed",
+    "true",
+    "false",
+    "null",
+    "in",
+    "has",
+    "size",
+}
 _TAKEN |= {
     "int",
     "uint",
@@ -66,6 +77,7 @@ def check_laws(document: Document) -> None:
             raise PolicyError(
                 "expected a count or a sum of the user's, for each answer says it", path=f"features.{name}"
             )
+    check_entries(document.lists)
     check_prices(document.prices, document.thresholds)
     if not 0 < document.outcome.challenge_at <= 1:
         raise PolicyError("expected a risk above 0, at most 1", path="outcome.challenge_at")
@@ -106,7 +118,8 @@ def check_used(document: Document, read: set[str]) -> None:
         ("features", "", document.features),
     ):
         for name in names:
-            if prefix + name not in read and name not in _READ_BY_ITSELF:
+            is_listed = section == "lists" and f"listed.{name}" in read
+            if prefix + name not in read and name not in _READ_BY_ITSELF and not is_listed:
                 raise PolicyError(f"no rule reads {prefix}{name}", path=f"{section}.{name}")
 
 

@@ -19,7 +19,7 @@ from abuse_service.features.reads import check_reads
 from abuse_service.policy.document import Document, Mode, RuleText, Scalar, TrustText
 from abuse_service.policy.laws import check_laws, check_names, check_used
 from abuse_service.policy.places import explain_shape, locate
-from abuse_service.policy.vocabulary import FACTS
+from abuse_service.policy.vocabulary import FACTS, OWN_LISTS
 
 DEFAULT_POLICY = Path(__file__).parent / "default.yaml"
 
@@ -100,6 +100,7 @@ class Policy:
     def _names(self) -> dict[str, Kind]:
         names = {name: kind for name, (kind, _) in FACTS.items()}
         names |= {name: feature.kind for name, feature in self.catalog.features.items()}
+        names |= {f"listed.{name}": Kind.BOOL for name in (*OWN_LISTS, *self.document.lists)}
         for name, value in self.constants.items():
             if isinstance(value, list):
                 names[name] = Kind.STRINGS

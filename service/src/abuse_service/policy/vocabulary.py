@@ -6,8 +6,11 @@ FACTS: dict[str, tuple[Kind, str]] = {
     "identity.is_anonymous": (Kind.BOOL, "known by its fingerprint only"),
     "identity.is_blocked": (Kind.BOOL, "blocked by the cloud"),
     "identity.is_deleted": (Kind.BOOL, "the account was deleted"),
-    "identity.was_unblocked": (Kind.BOOL, "the cloud lifted a block, and none is in force: an exception for links"),
-    "identity.is_trusted": (Kind.BOOL, "in the list trusted_identities, or a declared bot or admin"),
+    "identity.was_unblocked": (
+        Kind.BOOL,
+        "a block was lifted, by the cloud or in the list `blocked`, and none is in force: an exception",
+    ),
+    "identity.is_trusted": (Kind.BOOL, "in the list `trusted`, or a declared bot or admin"),
     "identity.is_paying": (
         Kind.BOOL,
         "paid by Stripe, has 10 USD of credits, an active pass or a paid plan",
@@ -75,6 +78,13 @@ FACTS: dict[str, tuple[Kind, str]] = {
     "request.country": (Kind.STRING, "where the address is, ISO 3166-1 alpha-2, empty when unknown"),
 }
 """Name, type and meaning."""
+
+OWN_LISTS = {
+    "trusted": "stands in the list of those whom no rule touches",
+    "blocked": "stands in the list of those who are not served",
+    "unblocked": "an entry of this identity in `blocked` was taken back: an exception",
+}
+"""Lists that always exist. A rule reads each list as ``listed.NAME``: whether the subject of the decision is in it."""
 
 REQUIRED_FEATURES = ("requests_1m", "spend_1h_microdollars")
 """Features that every policy declares, since each answer's context carries them."""

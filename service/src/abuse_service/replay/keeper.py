@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
+from abuse_service.decisions.standing import Standing
 from abuse_service.errors import StorageUnavailable
 from abuse_service.events.log import EventLog
 from abuse_service.features.projection import Projection
@@ -30,6 +31,7 @@ class SnapshotKeeper:
         projection: Projection,
         metrics: Metrics,
         is_enforced: Callable[[], bool],
+        standing: Standing,
     ) -> None:
         self._settings = settings
         self._event_log = event_log
@@ -37,6 +39,7 @@ class SnapshotKeeper:
         self._projection = projection
         self._metrics = metrics
         self._is_enforced = is_enforced
+        self._standing = standing
         self._folded = 0
         self._lost = {"dropped": 0, "expired": 0}
         self._taken_at = time.monotonic()
@@ -79,6 +82,7 @@ class SnapshotKeeper:
             self._is_enforced(),
             states.joins.waiting,
             reservations=self._projection.reservations.held(),
+            stood=self._standing.stood(),
         )
         states.begin_cut(log_position, ahead)
         self._folded, self._taken_at = 0, time.monotonic()

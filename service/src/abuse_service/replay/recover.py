@@ -2,6 +2,7 @@
 
 import msgspec
 
+from abuse_service.decisions.standing import Standing
 from abuse_service.errors import StorageUnavailable
 from abuse_service.events.log import EventLog
 from abuse_service.features.projection import Projection
@@ -27,7 +28,7 @@ def usable_snapshot(snapshots: Snapshots, features: frozenset[str]) -> Snapshot 
     return snapshot
 
 
-def recover(event_log: EventLog, snapshots: Snapshots, projection: Projection) -> Recovered:
+def recover(event_log: EventLog, snapshots: Snapshots, projection: Projection, standing: Standing) -> Recovered:
     """Fold what the image does not hold yet. An image that no longer fits is discarded and all is folded again.
 
     An event that can't be folded is left out and logged by its position: it must not keep the service from starting.
@@ -44,6 +45,7 @@ def recover(event_log: EventLog, snapshots: Snapshots, projection: Projection) -
             projection.states.joins.wait(stored.position, stored.event)
     if snapshot is not None:
         projection.reservations.restore(snapshot.reservations)
+        standing.restore(snapshot.stood)
     events = left_out = 0
     can_take_images = True
     for stored in event_log.read(position):
@@ -54,6 +56,7 @@ def recover(event_log: EventLog, snapshots: Snapshots, projection: Projection) -
             continue
         try:
             retell(projection, position, event)
+            standing.take(position, event)
         except Exception:
             log.exception("an event can't be folded, it is left out", position=position)
             left_out += 1
@@ -69,6 +72,7 @@ def recover(event_log: EventLog, snapshots: Snapshots, projection: Projection) -
                 is_enforced is not False,
                 waiting,
                 reservations=projection.reservations.held(),
+                stood=standing.stood(),
             )
             can_take_images = _take_image(snapshots, projection, image)
     return Recovered(position, events, is_enforced, left_out)

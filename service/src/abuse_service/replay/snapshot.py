@@ -5,6 +5,7 @@ from typing import Protocol
 
 import msgspec
 
+from abuse_service.decisions.standing import Stood
 from abuse_service.identities.packing import STATE_FORMAT
 from abuse_service.identities.reservations import Held
 from abuse_service.identities.states import Cut
@@ -15,7 +16,7 @@ class Snapshot(msgspec.Struct, frozen=True):
 
     ``features`` are the keys of the features that were folded; a policy that declares others needs a new image.
     ``waiting`` are the positions of events that have no owner yet.
-    ``reservations`` are the open ones.
+    ``reservations`` are the open ones, ``stood`` is what people said that stands.
     """
 
     position: int
@@ -25,6 +26,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     waiting: tuple[int, ...] = ()
     state_format: int = STATE_FORMAT
     reservations: Held = Held()
+    stood: Stood = Stood()
 
 
 class Snapshots(Protocol):
