@@ -8,7 +8,7 @@ is still wanted is copied out and given back to the system.
 import mmap
 from collections.abc import Callable
 
-SEGMENT_BYTES = 1 << 20
+SEGMENT_BYTES = 1 << 19
 _LENGTH_BITS = 24
 _OFFSET_BITS = 24
 _HEAD_BYTES = 4
@@ -81,13 +81,10 @@ class Slab:
             self._close(number)
 
     def tidy(self) -> None:
-        """Copy segments of which little is wanted, until no more than a fifth of all is waste."""
-        while self._used > SEGMENT_BYTES and self._wanted < self._used * 0.8:
-            full = [(segment.wanted / segment.used, number) for number, segment in self._segments.items()]
-            share, number = min(full)
-            if share > 0.9:
-                return
-            self._copy_out(number)
+        """Copy the segment of which least is wanted, where more than a fifth of all is waste."""
+        if self._used <= SEGMENT_BYTES or self._wanted >= self._used * 0.8:
+            return
+        self._copy_out(min(self._segments, key=lambda number: self._segments[number].wanted))
 
     def _begin_segment(self, size: int) -> Segment:
         self._next += 1

@@ -39,6 +39,7 @@ class Cut(msgspec.Struct):
     todo: set[bytes]
     packed: dict[bytes, bytes]
     owners: dict[str, EntityKey]
+    small: list[bytes] = []
 
 
 class States:
@@ -137,10 +138,12 @@ class States:
         self._thawed = {}
 
     def pack_some(self, most: int) -> Cut | None:
-        """Pack up to ``most`` states of the running cut; the cut itself once all are packed."""
+        """Pack up to ``most`` states of the running cut, then lay as many to rest; the cut itself once all is done."""
         cut = self._cut
         if cut is None:
             return None
+        if not cut.todo and self._cooling:
+            self._cool_some(most)
         for _ in range(min(most, len(cut.todo))):
             key = cut.todo.pop()
             packed = pack(self._live[key])
@@ -150,27 +153,20 @@ class States:
                 packed = squeeze(packed)
                 del self._live[key]
                 self._rest(key, packed)
+                if _is_small(key, packed):
+                    cut.small.append(key)
             cut.packed[key] = packed
-        return None if cut.todo else cut
+        return None if cut.todo or self._cooling else cut
 
     def finish_cut(self) -> None:
-        """The cut is on disk: what was not used since the one before goes to rest; the surplus is forgotten."""
+        """The cut is on disk: what need not be in memory is forgotten."""
         cut, self._cut = self._cut, None
         if cut is None:
             return
         self.joins.finish_cut()
-        for key, packed in self._cooling.items():
-            del self._live[key]
-            if packed is None:
-                # Back at the young end of the order in which states are forgotten.
-                self._resting[key] = self._resting.pop(key)
-            elif not _is_small(key, packed):
-                self._rest(key, squeeze(packed))
-        self._cooling = {}
-        for key, packed in cut.packed.items():
-            if key not in self._live and _is_small(key, packed):
+        for key in cut.small:
+            if key not in self._live:
                 self._end_rest(key)
-        self._slab.tidy()
         self.trim()
 
     def trim(self) -> None:
@@ -182,6 +178,9 @@ class States:
             self._end_rest(key)
             if key in self._thawed:
                 del self._thawed[key], self._live[key]
+
+    def tidy(self) -> None:
+        """Give memory back that resting states have left behind, a piece at a time."""
         self._slab.tidy()
 
     def abandon_cut(self) -> None:
@@ -198,6 +197,17 @@ class States:
         self._dirty |= cut.todo | cut.packed.keys()
         self._thawed |= self._cooling
         self._cooling = {}
+
+    def _cool_some(self, most: int) -> None:
+        """Lay states to rest that were not used since the cut before this one; all of them are on disk."""
+        for key in list(itertools.islice(self._cooling, most)):
+            packed = self._cooling.pop(key)
+            del self._live[key]
+            if packed is None:
+                # Back at the young end of the order in which states are forgotten.
+                self._resting[key] = self._resting.pop(key)
+            elif not _is_small(key, packed):
+                self._rest(key, squeeze(packed))
 
     def _rest(self, key: bytes, packed: bytes) -> None:
         self._resting[key] = self._slab.put(key, packed)
