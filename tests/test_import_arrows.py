@@ -38,10 +38,11 @@ ROOMS: dict[str, frozenset[str]] = {
     "replay": frozenset({"decisions", "policy", "features", "identities", "events", "intake"}),
     "storage": INNER,  # it implements the protocols that stand beside their consumers
     "flow": INNER,  # the life of an event, step by step: the only module that knows the order of the rooms
-    "console_api": INNER | {"flow"},
+    "console_api": INNER | {"flow", "versions"},
     "api": INNER | {"flow", "console_api"},
     "cli": INNER | {"flow", "api", "console_api", "wiring"},
-    "wiring": INNER | {"flow", "storage", "api", "console_api"},
+    "versions": INNER,  # the policy in force: chosen at the start, changed between two requests
+    "wiring": INNER | {"flow", "versions", "storage", "api", "console_api"},
     "testing": INNER | {"storage", "api", "console_api", "wiring"},
     "__main__": frozenset({"cli"}),
     "": frozenset(),  # abuse_service/__init__.py

@@ -84,7 +84,7 @@ def test_verbs_work_without_a_service(run_service):
     service.events({"type": "user.blocked", "data": {"kilo_user_id": "u2"}})
     assert service.stop() == 0
     assert json.loads(run_verb("identity", "u2", "--data", service.data, "--json"))["record"]["is_blocked"] is True
-    assert "log at position 1" in run_verb("check", "--data", service.data)
+    assert "log at position 2" in run_verb("check", "--data", service.data)
     assert run_service(service.data).identity("u2")["record"]["is_blocked"] is True
 
 

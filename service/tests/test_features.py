@@ -3,7 +3,6 @@
 import pytest
 
 from abuse_service.errors import PolicyError
-from abuse_service.features.catalog import Catalog
 from abuse_service.features.declaration import Aggregate, Declaration, Entity
 from abuse_service.testing import NOW_MS, World, event, policy_of
 
@@ -199,8 +198,7 @@ new: {entity: user, events: [auth.signin], aggregate: age}
 """
     )
     new = policy.catalog.features["new"].key
-    catalog = Catalog(policy.document.features, {new})
-    assert list(catalog.features) == ["new"]
+    catalog = policy.catalog.only({new})
     assert [feature.key for feature in catalog.plan("auth.signin")[b"u"]] == [new]
     assert catalog.plan("request.classified") == {}
 

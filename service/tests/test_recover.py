@@ -52,13 +52,12 @@ class Directory:
         """Leave an image of now."""
         world = self.world
         position = world.log.last_position if position is None else position
-        features = frozenset(feature.declaration.key for feature in world.policy.catalog.features.values())
         world.states.begin_cut(position, ahead)
         cut = world.states.pack_some(10_000)
         assert cut is not None
         self.snapshots.cold.keep(cut)
         waiting = world.states.joins.waiting
-        self.snapshots.kept = Snapshot(position, ahead, features, is_enforced, waiting)
+        self.snapshots.kept = Snapshot(position, ahead, world.projection.upkeep.sample(), is_enforced, waiting)
         world.states.finish_cut()
 
     def start_again(self, policy: Policy | None = None) -> tuple[World, Recovered]:
@@ -68,7 +67,7 @@ class Directory:
         again.cold = self.snapshots.cold
         again.states = KnownStates(again.cold, most_hot=100)
         again.projection = Projection(again.states, again.policy.catalog)
-        return again, recover(self.world.log, self.snapshots, again.projection, again.standing)
+        return again, recover(self.world.log, self.snapshots, again.projection, again.standing, now_ms=NOW_MS)
 
 
 def switched(is_enforced: bool) -> Event:
@@ -119,19 +118,18 @@ def test_start_survives_one_event() -> None:
     directory.world.send(BLOCKED, UNBLOCKED, BLOCKED | {"occurred_at": NOW_MS + 1})
     again = World(directory.world.policy)
     again.projection = Stumbling(again.states, again.policy.catalog)
-    recovered = recover(directory.world.log, directory.snapshots, again.projection, again.standing)
+    recovered = recover(directory.world.log, directory.snapshots, again.projection, again.standing, now_ms=NOW_MS)
     assert (recovered.position, recovered.left_out) == (3, 1)
     assert again.record().event_counts == {"user.blocked": 2}
 
 
-def test_new_feature_is_counted_from_the_start() -> None:
-    """A policy that declares another feature folds the whole log again, so that the feature is complete."""
+def test_new_feature_keeps_the_image() -> None:
+    """A feature that the image lacks is left to be filled; all else is there at once."""
     directory = Directory()
     directory.world.send(BLOCKED, UNBLOCKED)
     directory.keep_image()
     again, recovered = directory.start_again(policy_of(features=WITH_TWO))
-    assert (again.feature("one"), again.feature("two"), recovered.events) == (1, 1, 2)
-    assert directory.snapshots.kept is None
+    assert (again.feature("one"), recovered.events, again.projection.upkeep.filling) == (1, 0, 1)
 
 
 def test_dropped_feature_keeps_the_image() -> None:

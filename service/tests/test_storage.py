@@ -13,6 +13,7 @@ import pytest
 from abuse_service.errors import DirectoryInUse, NotFound, RefusedToStart, StorageUnavailable
 from abuse_service.events.event import Event, digest, event_key
 from abuse_service.events.log import Appended, Rejected
+from abuse_service.features.upkeep import Kept
 from abuse_service.identities.state import EntityState
 from abuse_service.identities.states import States
 from abuse_service.replay.snapshot import Snapshot
@@ -67,7 +68,7 @@ async def take_image(store: SqliteStore, states: States | None = None) -> None:
     states.begin_cut(store.last_position, store.pending_requests)
     cut = states.pack_some(1000)
     assert cut is not None
-    await store.write_snapshot(cut, Snapshot(store.last_position, store.pending_requests, frozenset({"f"})))
+    await store.write_snapshot(cut, Snapshot(store.last_position, store.pending_requests, Kept({"f": 0})))
     states.finish_cut()
 
 
@@ -305,7 +306,7 @@ async def test_image_is_read_back(store: SqliteStore, tmp_path: Path) -> None:
     await take_image(store, states)
     states.edit(b"i" + bytes(16))
     again = after_power_cut(store, tmp_path / "copy")
-    assert again.latest_snapshot() == Snapshot(1, (), frozenset({"f"}))
+    assert again.latest_snapshot() == Snapshot(1, (), Kept({"f": 0}))
     assert States(again, 100).find(b"i" + bytes(16)) == EntityState(features={"f": 1})
     again.close()
 

@@ -47,7 +47,9 @@ class Settings(BaseSettings):
     port: int = Field(default=8787, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     data: Path = Field(default=Path("abuse-data"), description="Directory that holds everything the service keeps.")
     tokens: tuple[Token, ...] = Field(default=(), description="Service tokens, as a JSON list.")
-    policy: Path | None = Field(default=None, description="Policy file; without it the one that ships.")
+    policy: Path | None = Field(
+        default=None, description="Policy: a file, or a folder of them; without it the one that ships."
+    )
     enforce: bool = Field(default=True, description="False turns all enforcement off, whatever the switch says.")
     trusted_proxies: int = Field(
         default=0, ge=0, le=16, description="Own proxies that append to x-forwarded-for; the client stands before them."

@@ -54,6 +54,7 @@ class Metrics:
         self.lost_reservations = Counter(
             "abuse_lost_reservations", "Reservations that ended without a cost report.", ["why"], registry=one
         )
+        self.filling = Gauge("abuse_features_filling", "Features whose past is being filled in.", registry=one)
         self.enforcing = Gauge("abuse_enforcing", "1 while verdicts are enforced.", registry=one)
 
         # Looking a label up costs more than counting: the hot paths look it up once.

@@ -286,7 +286,7 @@ class World:
 
     def feature(self, name: str, user: str = "u1", at: int = NOW_MS) -> Any:
         """A user's feature as of an instant."""
-        return self.policy.catalog.features[name].read(self.identity(f"user:{user}").features, at)
+        return self.projection.catalog.features[name].read(self.identity(f"user:{user}").features, at)
 
     def retold(self) -> "World":
         """Another world, told the same log from its start."""

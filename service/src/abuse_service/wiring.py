@@ -18,13 +18,15 @@ from abuse_service.intake.auth import AuthIntake
 from abuse_service.intake.batch import BatchIntake
 from abuse_service.intake.classify import ClassifyIntake
 from abuse_service.intake.cost import CostIntake
-from abuse_service.policy.policy import load_policy
+from abuse_service.policy.policy import Policy
+from abuse_service.replay.fill import Filler
 from abuse_service.replay.keeper import SnapshotKeeper
 from abuse_service.replay.recover import Recovered, recover
 from abuse_service.settings import Settings
 from abuse_service.storage.directory import holds_database, read_owner
 from abuse_service.storage.store import SqliteStore
 from abuse_service.telemetry import Metrics, log
+from abuse_service.versions import Versions, choose, kept_catalog, read_book
 
 __all__ = ["Service", "holds_database", "read_enricher", "read_owner"]
 
@@ -32,23 +34,33 @@ __all__ = ["Service", "holds_database", "read_enricher", "read_owner"]
 class Service:
     """A whole service over one data directory: opened, recovered, ready to be started on an event loop."""
 
-    def __init__(self, settings: Settings, now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000) -> None:
-        """``now_ms`` is the clock that stamps receipts.
+    def __init__(
+        self,
+        settings: Settings,
+        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        *,
+        takes_settings_policy: bool = True,
+    ) -> None:
+        """``now_ms`` is the clock that stamps receipts. Who only asks a question takes the policy that is in force.
 
         Raises `DirectoryInUse`, `RefusedToStart`, `PolicyError` or `StorageUnavailable`.
         """
         self.settings = settings
-        policy = load_policy(settings.policy)
         enricher = read_enricher(settings)
         self.store = SqliteStore(settings.data, settings.waiting_bytes)
         try:
             namer = EntityNamer(self.store.secret)
             self.namer = namer
+            book = read_book(self.store, self.store)
+            self._begun = choose(book, settings.policy, takes_settings=takes_settings_policy)
+            policy = self._begun.policy
             self.projection = Projection(
-                States(self.store, settings.hot_identities, settings.live_states), policy.catalog
+                States(self.store, settings.hot_identities, settings.live_states), kept_catalog(book, policy)
             )
             self.standing = Standing(namer)
-            self.recovered: Recovered = recover(self.store, self.store, self.projection, self.standing)
+            self.recovered: Recovered = recover(
+                self.store, self.store, self.projection, self.standing, now_ms=now_ms(), policies=book.positions
+            )
         except BaseException:
             self.store.close()
             raise
@@ -63,6 +75,7 @@ class Service:
             metrics=metrics,
             is_enforced=lambda: switch.is_on,
             standing=self.standing,
+            policies=lambda: book.positions,
         )
         self.flow = Flow(
             settings=settings,
@@ -80,17 +93,29 @@ class Service:
             now_ms=now_ms,
         )
         metrics.enforcing.set(self.flow.is_enforced)
-        self._keeping: asyncio.Task[None] | None = None
+        self.versions = Versions(
+            book=book,
+            policy=policy,
+            event_log=self.store,
+            projection=self.projection,
+            install=self._install,
+            now_ms=now_ms,
+        )
+        self.filler = Filler(self.store, self.projection, metrics)
+        self._keeping: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Begin to take writes and to keep snapshots, on the running loop."""
         self.store.start(asyncio.get_running_loop())
-        self._keeping = asyncio.create_task(self.keeper.keep())
+        if self._begun.change is not None:
+            await self.versions.record_start(self._begun.change)
+        self._keeping = [asyncio.create_task(self.keeper.keep()), asyncio.create_task(self.filler.keep())]
         log.info(
             "ready",
             position=self.recovered.position,
             recovered_events=self.recovered.events,
             policy=self.flow.judge.policy.version,
+            features_to_fill=self.projection.upkeep.filling,
             enforcing=self.flow.is_enforced,
         )
         if not self.flow.is_enforced:
@@ -98,12 +123,15 @@ class Service:
 
     async def stop(self) -> None:
         """Write what waits, leave an image for a quick start, and give the directory back."""
-        if self._keeping is not None:
-            self._keeping.cancel()
-            await asyncio.gather(self._keeping, return_exceptions=True)
+        for task in self._keeping:
+            task.cancel()
+        await asyncio.gather(*self._keeping, return_exceptions=True)
         if self.projection.states.dirty:
             await self.keeper.take()
         self.store.close()
+
+    def _install(self, policy: Policy) -> None:
+        self.flow.judge = Judge(policy, self.projection, self.standing)
 
 
 def read_enricher(settings: Settings) -> Enricher:

@@ -79,7 +79,7 @@ class Desk:
             )
         print(f"read from {self._settings.data}: no service runs there", file=sys.stderr)
         configure_logging("text", logging.WARNING)
-        service = Service(self._settings)
+        service = Service(self._settings, takes_settings_policy=False)
         await service.start()
         try:
             place, _, query = path.partition("?")

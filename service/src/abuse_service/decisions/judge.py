@@ -51,12 +51,16 @@ class Judge:
         self.policy = policy
         self.standing = standing
         self._projection = projection
-        features = policy.catalog.features
+        features = projection.catalog.features
         self._facts = {name: READERS[name] for name in sorted(policy.reads & READERS.keys())}
         self._features = {name: features[name] for name in sorted(policy.reads & features.keys())}
         self._constants = {name: policy.constants[name] for name in policy.reads & policy.constants.keys()}
         self.named = name_entries(standing.namer, policy.document.lists)
         self._lists = sorted(name for name in policy.reads if name.startswith("listed."))
+        self._named = {
+            feature.base: [name for name, other in self._features.items() if other.base == feature.base]
+            for feature in self._features.values()
+        }
         self._requests_1m = features["requests_1m"]
         self._spend_1h = features["spend_1h_microdollars"]
 
@@ -166,6 +170,9 @@ class Judge:
             except Exception:
                 _note_failure(name, degraded)
                 values[name] = None
+        for base, complete_since_ms in self._projection.upkeep.doubts.items():
+            if at_ms < complete_since_ms:
+                values |= dict.fromkeys(self._named.get(base, ()))
         return values
 
     def _read_feature(
@@ -199,8 +206,20 @@ class Judge:
             for rule, holds in zip(self.policy.rules, rules, strict=True)
             if holds is not False
         ]
+        if self._projection.upkeep.doubts:
+            outcomes = [self._with_doubts(one, values) for one in outcomes]
         held = [_trusted(one, shown) for one, holds in zip(self.policy.trust, trust, strict=True) if holds is True]
         return outcomes, held
+
+    def _with_doubts(self, outcome: RuleOutcome, values: dict[str, Any]) -> RuleOutcome:
+        """A rule that abstained says which of the features that it reads do not say all yet (ADR 0013)."""
+        if outcome.state is not RuleState.ABSTAINED:
+            return outcome
+        rule = next(rule for rule in self.policy.rules if rule.text.id == outcome.rule_id)
+        upkeep = self._projection.upkeep
+        unread = {name: self._features[name].base for name in rule.reads if values.get(name, 0) is None}
+        doubts = [f"{name} {upkeep.doubt(base)}" for name, base in unread.items() if base in upkeep.doubts]
+        return replace(outcome, why_abstained=", ".join(doubts)) if doubts else outcome
 
     def _resolve(self, fired: list[RuleOutcome], risk: float) -> tuple[Verdict, RuleOutcome | None]:
         """The gravest verdict among the rules; evidence that only weighs adds up to a challenge at most."""

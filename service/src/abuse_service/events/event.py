@@ -15,6 +15,7 @@ ENFORCEMENT_CHANGED = "service.enforcement_changed"
 LIST_CHANGED = "service.list_changed"
 RULE_GUARDED = "service.rule_guarded"
 RULE_RELEASED = "service.rule_released"
+POLICY_ACTIVATED = "service.policy_activated"
 
 OWN_TYPES = frozenset(
     {
@@ -27,6 +28,7 @@ OWN_TYPES = frozenset(
         LIST_CHANGED,
         RULE_GUARDED,
         RULE_RELEASED,
+        POLICY_ACTIVATED,
     }
 )
 """Types of events that the service itself makes. A sender who uses one in a batch means something else."""

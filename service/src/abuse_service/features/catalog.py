@@ -1,5 +1,6 @@
 """The declared features, compiled: which event updates what, and how each is read."""
 
+import copy
 import functools
 import hashlib
 import re
@@ -17,7 +18,7 @@ from abuse_service.events.event import Event
 from abuse_service.features.declaration import Aggregate, Declaration, Entity
 from abuse_service.features.distinct import HASH_BYTES
 from abuse_service.features.rows import LAST_MS
-from abuse_service.features.windows import Window, make_window
+from abuse_service.features.windows import Window, make_window, matters_since_ms
 
 LETTERS = {Entity(kind.name.lower()): kind.value for kind in EntityKind} | {Entity.CLUSTER: EntityKind.USER.value}
 
@@ -60,8 +61,9 @@ class Occurrence:
 class Feature:
     """One declared feature, compiled.
 
-    ``key`` names its state in an entity's states. Features that are kept alike share it, and each event then counts
-    once; whatever else is declared, a feature's key stays what it is.
+    ``base`` names what its state is like. Features that are kept alike share it, and each event then counts once;
+    whatever else is declared, it stays what it is. ``key`` is where the state stands in an entity's states: the base,
+    and behind it the generation where the state was begun anew (ADR 0013).
     """
 
     def __init__(self, name: str, declaration: Declaration) -> None:
@@ -73,12 +75,27 @@ class Feature:
         self.letter = LETTERS[declaration.entity]
         self.is_of_cluster = declaration.entity is Entity.CLUSTER
         self.kind = _KINDS.get(declaration.aggregate, Kind.DOUBLE)
-        self._window: Window = make_window(
-            declaration.aggregate, declaration.window_ms, declaration.approximate, declaration.state_key
-        )
-        self.key = self._window.key
+        self._window: Window = self._make_window(declaration.state_key)
+        self.key = self.base = self._window.key
         self._where = _condition(declaration.where, f"{path}.where")
         self._value = self._value_reader(declaration, path)
+
+    def _make_window(self, key_of: Callable[[str], str]) -> Window:
+        said = self.declaration
+        return make_window(said.aggregate, said.window_ms, said.approximate, key_of)
+
+    def bound(self, generation: int) -> "Feature":
+        """The same feature over the state of a generation; 0 is the one that was there from the start."""
+        one = copy.copy(self)
+        ending = f"{generation:x}" if generation else ""
+        one._window = self._make_window(lambda kept: self.declaration.state_key(kept) + ending)
+        one.key = one._window.key
+        return one
+
+    def matters_since_ms(self, now_ms: int) -> int:
+        """Events before this instant change nothing that its state says from now on; 0 where all of them count."""
+        said = self.declaration
+        return matters_since_ms(said.aggregate, said.window_ms, said.approximate, now_ms)
 
     def _value_reader(self, declaration: Declaration, path: str) -> Read | None:
         if declaration.aggregate is Aggregate.RATIO:
@@ -92,6 +109,10 @@ class Feature:
         if declaration.aggregate is Aggregate.TOP:
             return _text(value)
         return _whole(value) if declaration.aggregate in (Aggregate.SUM, Aggregate.MEAN) else _fraction(value)
+
+    def concerns(self, occurrence: Occurrence) -> bool:
+        """Whether the event may change the feature's state."""
+        return self._where is None or self._where.holds(occurrence.values) is True
 
     def update(self, states: dict[str, Any], occurrence: Occurrence) -> None:
         """Take the event into the feature's state, if it is one that the feature reads."""
@@ -113,19 +134,42 @@ class Feature:
 
 
 class Catalog:
-    """All features of a policy, or those whose states stand under ``keys``: only they are updated then."""
+    """The features of a policy: how each is read, and which of them an event updates."""
 
-    def __init__(self, declarations: dict[str, Declaration], keys: Collection[str] | None = None) -> None:
-        every = {name: Feature(name, declaration) for name, declaration in declarations.items()}
-        self.features = {name: feature for name, feature in every.items() if keys is None or feature.key in keys}
-        self.names = _names_read(declarations.values())
-        self._plan: dict[str, dict[bytes, list[Feature]]] = {}
+    def __init__(self, declarations: Mapping[str, Declaration]) -> None:
+        """Raises `PolicyError` where a declaration does not hold together."""
+        self._take({name: Feature(name, declaration) for name, declaration in declarations.items()}, ())
+
+    @classmethod
+    def of(cls, features: Mapping[str, Feature], beside: Iterable[Feature] = ()) -> "Catalog":
+        """These features, to be read and updated, and those ``beside`` them, which are updated only."""
+        one = cls.__new__(cls)
+        one._take(dict(features), tuple(beside))
+        return one
+
+    def _take(self, features: dict[str, Feature], beside: tuple[Feature, ...]) -> None:
+        self.features = features
+        self._beside = beside
+        every = (*features.values(), *beside)
         # Features that share a state share the events it takes: each is taken once.
-        keepers = {feature.key: feature for feature in self.features.values()}
-        _check_keys(self.features.values(), keepers)
-        for feature in keepers.values():
+        self.kept = {feature.base: feature for feature in every}
+        _check_keys(every, self.kept)
+        self.names = _names_read(feature.declaration for feature in every)
+        self._plan: dict[str, dict[bytes, list[Feature]]] = {}
+        for feature in self.kept.values():
             for event_type in dict.fromkeys(feature.declaration.events):
                 self._plan.setdefault(event_type, {}).setdefault(feature.letter, []).append(feature)
+
+    def bound(self, generations: Mapping[str, int]) -> "Catalog":
+        """The same features over the states of these generations, by base."""
+        return Catalog.of(
+            {name: feature.bound(generations.get(feature.base, 0)) for name, feature in self.features.items()},
+            [feature.bound(generations.get(feature.base, 0)) for feature in self._beside],
+        )
+
+    def only(self, bases: Collection[str]) -> "Catalog":
+        """Those whose states are named: nothing else is updated then."""
+        return Catalog.of({}, [feature for base, feature in self.kept.items() if base in bases])
 
     def plan(self, event_type: str) -> dict[bytes, list[Feature]]:
         """Which features an event of this type updates, by the letter of their entity's kind."""
@@ -141,7 +185,7 @@ def _names_read(declarations: Iterable[Declaration]) -> tuple[str, ...]:
 def _check_keys(features: Iterable[Feature], keepers: Mapping[str, Feature]) -> None:
     """Refuse two features whose states would stand in one place by chance (1 in 2**30)."""
     for feature in features:
-        if keepers[feature.key].declaration.scope != feature.declaration.scope:
+        if keepers[feature.base].declaration.scope != feature.declaration.scope:
             raise PolicyError("write its where or value another way", path=f"features.{feature.name}")
 
 

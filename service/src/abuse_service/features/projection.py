@@ -1,6 +1,7 @@
 """The state of the world, folded from the log: records, links, joins and features. Pure: time comes with the event."""
 
 from collections import deque
+from collections.abc import Mapping
 
 from abuse_client.contract import CostPayload
 from abuse_service.events.content import Content, content_of
@@ -13,6 +14,7 @@ from abuse_service.events.event import (
     Facts,
 )
 from abuse_service.features.catalog import Catalog, Occurrence
+from abuse_service.features.upkeep import Kept, Upkeep
 from abuse_service.identities.fold import fold
 from abuse_service.identities.places import note_place
 from abuse_service.identities.record import Record
@@ -37,6 +39,22 @@ class Projection:
         self.states = states
         self.catalog = catalog
         self.reservations = Reservations()
+        self.upkeep = Upkeep.whole(catalog.kept)
+
+    def restore(
+        self, kept: Kept, *, at_ms: int, position: int, waiting: tuple[int, ...], ahead: tuple[int, ...]
+    ) -> None:
+        """Take the states for what an image says of them; it holds the events up to ``position``."""
+        self.upkeep = Upkeep(kept)
+        self.change(self.catalog, at_ms=at_ms, position=position, waiting=waiting, ahead=ahead)
+
+    def change(
+        self, catalog: Catalog, *, at_ms: int, position: int, waiting: tuple[int, ...], ahead: tuple[int, ...]
+    ) -> None:
+        """Update and read the features of ``catalog`` from now on; those that are new are to be filled."""
+        since_ms = {base: feature.matters_since_ms(at_ms) for base, feature in catalog.kept.items()}
+        self.upkeep.change(since_ms, at_ms=at_ms, position=position, waiting=waiting, ahead=ahead)
+        self.catalog = catalog.bound(self.upkeep.generations)
 
     def apply(self, position: int, event: Event, content: Content | None) -> None:
         """Take one event into all states that it touches.
@@ -49,6 +67,28 @@ class Projection:
             if event.request_id or event.type == REQUEST_COST_REPORTED:
                 self._pass_reservations(event, content)
             self._fold(event, content, event.identity_entity, event.identity or "")
+
+    def fill(self, event: Event, content: Content | None, catalog: Catalog, since_ms: Mapping[str, int]) -> None:
+        """Take an event that was folded before into the features of ``catalog``: all else knows it.
+
+        ``since_ms`` says of each which events are too old to matter.
+        """
+        owner = event.identity_entity or self.states.joins.owner(event.joins)
+        if owner is None or event.type == ACCOUNT_JUDGED:
+            return
+        occurrence = Occurrence(event, content, _number(owner), catalog.names)
+        for letter, features in catalog.plan(event.type).items():
+            concerned = [
+                feature
+                for feature in features
+                if event.occurred_at_ms >= since_ms[feature.base] and feature.concerns(occurrence)
+            ]
+            keys = (owner,) if letter == _USER_LETTER else [key for key in event.entities if key[:1] == letter]
+            for key in keys if concerned else ():
+                state = self.states.edit(key)
+                if state is not None:
+                    for feature in concerned:
+                        feature.update(state.features, occurrence)
 
     def identity(self, entity: EntityKey) -> IdentityState | None:
         """The identity, to be read; ``None`` where it is not known."""
@@ -119,7 +159,7 @@ class Projection:
             for key in entities:
                 self._link(state, owner, key, self._entity(key), at_ms)
             return
-        occurrence = Occurrence(event, content, int.from_bytes(owner[1:8], "big"), self.catalog.names)
+        occurrence = Occurrence(event, content, _number(owner), self.catalog.names)
         for feature in plan.get(_USER_LETTER, ()):
             feature.update(state.features, occurrence)
         for key in entities:
@@ -146,6 +186,10 @@ class Projection:
     def _entity(self, key: EntityKey) -> EntityState:
         state = self.states.edit(key)
         return state if isinstance(state, EntityState) else self.states.add(key, EntityState())
+
+
+def _number(owner: EntityKey) -> int:
+    return int.from_bytes(owner[1:8], "big")
 
 
 def _note_facts(state: IdentityState, facts: Facts, event: Event) -> None:

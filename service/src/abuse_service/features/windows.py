@@ -97,6 +97,23 @@ def _keeping(window_ms: int | None, approximate: float | None) -> Keeping:
     return window_ms + GRACE_MS, int(window_ms * approximate)
 
 
+def matters_since_ms(aggregate: Aggregate, window_ms: int | None, approximate: float | None, now_ms: int) -> int:
+    """Events before this instant add nothing to what is read of a state from ``now_ms`` less `GRACE_MS` on.
+
+    0 for life. It holds for every window that may share the state, and is the beginning of a step or a cell: those are
+    taken in whole or not at all.
+    """
+    if window_ms is None:
+        return 0
+    if aggregate is Aggregate.DISTINCT:
+        kept_ms, step_ms = window_ms + GRACE_MS, window_ms
+    else:
+        said_ms, said_step_ms = _keeping(window_ms, approximate)
+        kept_ms, step_ms = said_ms or 0, said_step_ms or 1
+    oldest_ms = max(0, now_ms - kept_ms)
+    return oldest_ms - oldest_ms % step_ms
+
+
 class _Series:
     """Rows, with steps of older ones where they are declared."""
 

@@ -1,9 +1,8 @@
 """A policy, checked and compiled: laws hold, conditions are typed, cases come out as they say."""
 
-import hashlib
 import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,14 @@ from abuse_service.errors import PolicyError
 from abuse_service.features.catalog import Catalog
 from abuse_service.features.declaration import Declaration
 from abuse_service.features.reads import check_reads
-from abuse_service.policy.document import Document, Mode, RuleText, Scalar, TrustText
+from abuse_service.policy.book import version_of
+from abuse_service.policy.document import Case, Document, Mode, RuleText, Scalar, TrustText
 from abuse_service.policy.laws import check_laws, check_names, check_used
 from abuse_service.policy.places import explain_shape, locate
+from abuse_service.policy.source import DEFAULT_POLICY, Source, read_source
 from abuse_service.policy.vocabulary import FACTS, OWN_LISTS
 
-DEFAULT_POLICY = Path(__file__).parent / "default.yaml"
+__all__ = ["DEFAULT_POLICY", "CaseOutcome", "Policy", "Rule", "load_policy", "read_document"]
 
 _PYTHON_TYPES = {Kind.BOOL: bool, Kind.INT: int, Kind.STRING: str}
 _PLACES = re.compile(r"\{([^{}]+)\}")
@@ -53,20 +54,44 @@ class Trust:
         self.reads = self.condition.reads
 
 
+class CaseOutcome(msgspec.Struct, frozen=True):
+    """A case, and what became of it."""
+
+    rule_id: str
+    case: Case
+    place: str
+    fired: bool
+
+    @property
+    def is_as_said(self) -> bool:
+        """Whether the rule did what its case says."""
+        return self.fired == self.case.fires
+
+
 class Policy:
     """All rules with what they read. ``version`` names this exact text, ``rules`` are those that are run."""
 
-    def __init__(self, text: str, file: str = "policy.yaml") -> None:
-        """Raises `PolicyError` that shows the place in ``file``."""
+    def __init__(
+        self, text: str, file: str = "policy.yaml", *, source: Source | None = None, must_pass: bool = True
+    ) -> None:
+        """Raises `PolicyError` that shows the place in ``file``, or in the file of ``source`` that it stands in.
+
+        Without ``must_pass`` a case may come out otherwise.
+        """
+        self.text = text
         try:
             self._build(text)
+            for outcome in self.try_cases() if must_pass else ():
+                if not outcome.is_as_said:
+                    said, found = _fires(outcome.case.fires), _fires(outcome.fired)
+                    raise PolicyError(f"expected {said}, found {found}", path=outcome.place)
         except PolicyError as error:
-            raise locate(error, text, file) from None
+            raise (source.located(error) if source else locate(error, text, file)) from None
 
     def _build(self, text: str) -> None:
-        self.document = _read(text)
+        self.document = read_document(text)
         check_names(self.document)
-        self.version = hashlib.sha256(text.encode()).hexdigest()[:12]
+        self.version = version_of(text)
         check_reads(self.document.features, self.document.event_types)
         self.catalog = Catalog(self.document.features)
         self.constants = _constants(self.document)
@@ -87,7 +112,7 @@ class Policy:
         check_laws(self.document)
         resting = [one.reads for one in every if one.text.mode is Mode.OFF]
         check_used(self.document, set(self.reads.union(*resting)))
-        self._run_cases(every)
+        self._every = every
 
     def evaluate(self, values: Mapping[str, Any]) -> tuple[list[bool | CelError], list[bool | CelError]]:
         """Whether the condition of each of `rules` and of `trust` holds under these values, or why it can't be told.
@@ -108,14 +133,14 @@ class Policy:
                 names[name] = Kind.DOUBLE if isinstance(value, float) else Kind.INT
         return names
 
-    def _run_cases(self, rules: list[Rule]) -> None:
-        for index, rule in enumerate(rules):
+    def try_cases(self) -> Iterator[CaseOutcome]:
+        """Run every case of every rule. Raises `PolicyError` for one that gives what there is not."""
+        for index, rule in enumerate(self._every):
             for case in rule.text.cases:
                 place = f"rules[{index}].cases.{case.name}"
                 given = {name: self._typed(name, value, f"{place}.given") for name, value in case.given.items()}
                 fired = rule.condition.holds(self._neutral() | given) is True
-                if fired != case.fires:
-                    raise PolicyError(f"expected {_fires(case.fires)}, found {_fires(fired)}", path=place)
+                yield CaseOutcome(rule.text.id, case, place, fired)
 
     def _typed(self, name: str, value: Scalar, place: str) -> Scalar:
         """A value that a case gives, as the engine takes it."""
@@ -138,18 +163,13 @@ class Policy:
 
 
 def load_policy(path: Path | None) -> Policy:
-    """The policy in a file, or the one that ships. Raises `PolicyError`."""
-    source = path or DEFAULT_POLICY
-    try:
-        text = source.read_text("utf-8")
-    except OSError as error:
-        raise PolicyError(f"can't read the policy file: {error.strerror}", path=str(source)) from None
-    except UnicodeDecodeError:
-        raise PolicyError("can't read the policy file: not UTF-8", path=str(source)) from None
-    return Policy(text, source.name)
+    """The policy in a file or a folder, or the one that ships. Raises `PolicyError`."""
+    source = read_source(path)
+    return Policy(source.text, source=source)
 
 
-def _read(text: str) -> Document:
+def read_document(text: str) -> Document:
+    """The policy as it is written, not checked. Raises `PolicyError`."""
     try:
         return msgspec.yaml.decode(text.encode(), type=Document)
     except msgspec.ValidationError as error:

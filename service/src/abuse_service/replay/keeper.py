@@ -32,6 +32,7 @@ class SnapshotKeeper:
         metrics: Metrics,
         is_enforced: Callable[[], bool],
         standing: Standing,
+        policies: Callable[[], tuple[int, ...]],
     ) -> None:
         self._settings = settings
         self._event_log = event_log
@@ -40,6 +41,7 @@ class SnapshotKeeper:
         self._metrics = metrics
         self._is_enforced = is_enforced
         self._standing = standing
+        self._policies = policies
         self._folded = 0
         self._lost = {"dropped": 0, "expired": 0}
         self._taken_at = time.monotonic()
@@ -74,14 +76,14 @@ class SnapshotKeeper:
     async def take(self) -> None:
         """Bring an image of the states as they are now to disk. On a full disk the old image stays."""
         states = self._projection.states
-        features = frozenset(feature.declaration.key for feature in self._projection.catalog.features.values())
         log_position, ahead = self._event_log.last_position, self._event_log.pending_requests
         snapshot = Snapshot(
-            log_position,
-            ahead,
-            features,
-            self._is_enforced(),
-            states.joins.waiting,
+            position=log_position,
+            ahead=ahead,
+            kept=self._projection.upkeep.sample(),
+            is_enforced=self._is_enforced(),
+            waiting=states.joins.waiting,
+            policies=self._policies(),
             reservations=self._projection.reservations.held(),
             stood=self._standing.stood(),
         )

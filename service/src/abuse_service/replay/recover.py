@@ -20,23 +20,30 @@ class Recovered(msgspec.Struct, frozen=True):
     left_out: int = 0
 
 
-def usable_snapshot(snapshots: Snapshots, features: frozenset[str]) -> Snapshot | None:
-    """The image on disk if it holds every feature that is declared now, else ``None``."""
-    snapshot = snapshots.latest_snapshot()
-    if snapshot is None or snapshot.state_format != STATE_FORMAT or not features <= snapshot.features:
-        return None
-    return snapshot
+def recover(
+    event_log: EventLog,
+    snapshots: Snapshots,
+    projection: Projection,
+    standing: Standing,
+    *,
+    now_ms: int,
+    policies: tuple[int, ...] = (),
+) -> Recovered:
+    """Fold what the image does not hold yet. An image of another format is discarded and all is folded again.
 
-
-def recover(event_log: EventLog, snapshots: Snapshots, projection: Projection, standing: Standing) -> Recovered:
-    """Fold what the image does not hold yet. An image that no longer fits is discarded and all is folded again.
-
-    An event that can't be folded is left out and logged by its position: it must not keep the service from starting.
+    Features that the image does not hold are left to be filled up to its position. ``policies`` are the positions of
+    the policies' activations. An event that can't be folded is left out and logged by its position: it must not keep
+    the service from starting.
     """
-    features = frozenset(feature.declaration.key for feature in projection.catalog.features.values())
-    snapshot = usable_snapshot(snapshots, features)
+    snapshot = snapshots.latest_snapshot()
+    if snapshot is not None and snapshot.state_format != STATE_FORMAT:
+        snapshot = None
     if snapshot is None:
         snapshots.discard_snapshot()
+    else:
+        projection.restore(
+            snapshot.kept, at_ms=now_ms, position=snapshot.position, waiting=snapshot.waiting, ahead=snapshot.ahead
+        )
     ahead = set(snapshot.ahead if snapshot else ())
     position = snapshot.position if snapshot else 0
     is_enforced = snapshot.is_enforced if snapshot else None
@@ -64,13 +71,13 @@ def recover(event_log: EventLog, snapshots: Snapshots, projection: Projection, s
         is_enforced = is_enforced if said is None else said
         events += 1
         if projection.states.wants_cut and can_take_images:
-            waiting = projection.states.joins.waiting
             image = Snapshot(
-                position,
-                tuple(ahead),
-                features,
-                is_enforced is not False,
-                waiting,
+                position=position,
+                ahead=tuple(ahead),
+                kept=projection.upkeep.sample(),
+                is_enforced=is_enforced is not False,
+                waiting=projection.states.joins.waiting,
+                policies=tuple(place for place in policies if place <= position),
                 reservations=projection.reservations.held(),
                 stood=standing.stood(),
             )

@@ -6,6 +6,7 @@ from typing import Protocol
 import msgspec
 
 from abuse_service.decisions.standing import Stood
+from abuse_service.features.upkeep import Kept
 from abuse_service.identities.packing import STATE_FORMAT
 from abuse_service.identities.reservations import Held
 from abuse_service.identities.states import Cut
@@ -14,16 +15,17 @@ from abuse_service.identities.states import Cut
 class Snapshot(msgspec.Struct, frozen=True):
     """All events up to ``position``, and those with the request ids ``ahead`` of it.
 
-    ``features`` are the keys of the features that were folded; a policy that declares others needs a new image.
-    ``waiting`` are the positions of events that have no owner yet.
-    ``reservations`` are the open ones, ``stood`` is what people said that stands.
+    ``kept`` says which features were folded. ``waiting`` are the positions of events that have no owner yet,
+    ``policies`` those of the policies' activations, ``reservations`` the open ones, and
+    ``stood`` what people said that stands.
     """
 
     position: int
     ahead: tuple[int, ...]
-    features: frozenset[str]
+    kept: Kept = Kept()
     is_enforced: bool = True
     waiting: tuple[int, ...] = ()
+    policies: tuple[int, ...] = ()
     state_format: int = STATE_FORMAT
     reservations: Held = Held()
     stood: Stood = Stood()

@@ -98,13 +98,13 @@ class SqliteStore:
         ).fetchone()[0]
         given = 0
         rows = self._reader.execute("SELECT position, body FROM block WHERE position >= ? ORDER BY position", (first,))
-        for position, body in rows:
-            for offset, event in enumerate(unpack_block(body)):
-                if position + offset > after:
-                    yield Stored(position + offset, event)
-                    given += 1
-                    if given == limit:
-                        return
+        for start, body in rows:
+            skip = max(0, after + 1 - start)
+            for position, event in enumerate(unpack_block(body, skip), start + skip):
+                yield Stored(position, event)
+                given += 1
+                if given == limit:
+                    return
 
     def find_request(self, request_id: int) -> Stored | None:
         """The event that holds the decision with this request id."""
