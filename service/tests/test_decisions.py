@@ -359,7 +359,7 @@ AUTH_ANSWER = jsonschema.Draft202012Validator(json_schema("AuthEventAnswer"))
 @settings(max_examples=40, deadline=None)
 @given(st.sampled_from([CHALLENGING, THROTTLING, BLOCKING, ""]), st.integers(0, 100), st.booleans())
 def test_answer_keeps_the_schema(beside: str, percent: int, is_enforced: bool) -> None:
-    """Every answer has the fields of the contract and no others, whatever was decided."""
+    """Every answer has the fields of the contract, whatever was decided, and one more where enforcement is off."""
     world = World(policy_of(rule_text("one", weight=percent / 100, beside=beside)))
     world.is_enforced = is_enforced
     decision = world.classify()
@@ -369,7 +369,8 @@ def test_answer_keeps_the_schema(beside: str, percent: int, is_enforced: bool) -
     assert answer.keys() == {
         "verdict", "risk_score", "signals", "action_metadata", "context", "request_id", "rules_engine",
     }  # fmt: skip
-    assert answer["context"].keys() == {"identity_key", "current_spend_1h", "is_new_user", "requests_per_second"}
+    context = {"identity_key", "current_spend_1h", "is_new_user", "requests_per_second"}
+    assert answer["context"].keys() == context | (set() if is_enforced else {"is_enforced"})
     assert answer["rules_engine"].keys() == {"matches", "sus_score", "resolved_action", "matched_abuse_rule_ids"}
     assert answer["rules_engine"]["matched_abuse_rule_ids"] == ["one"]
 

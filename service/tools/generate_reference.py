@@ -18,6 +18,7 @@ from abuse_service.features.distinct import MOST_DISTINCT
 from abuse_service.features.rows import FEW_ROWS, MOST_ROWS
 from abuse_service.policy.document import Case, Document, Outcome, RuleText
 from abuse_service.policy.entries import ENTRY_KINDS
+from abuse_service.policy.guard import GuardText
 from abuse_service.policy.prices import RESERVATION_THRESHOLDS, Price, Prices
 from abuse_service.policy.vocabulary import FACTS, OWN_LISTS
 from abuse_service.settings import Settings, Token
@@ -125,6 +126,7 @@ def tables() -> dict[str, list[str]]:
         "outcome": _keys(Outcome),
         "rule": _keys(RuleText),
         "case": _keys(Case),
+        "guard": _keys(GuardText),
         "lists": _table(["list", "who is in it"], [[f"`{name}`", text] for name, text in OWN_LISTS.items()]),
         "entries": _table(["entry", "the subject"], [[f"`{kind}:…`", ENTRIES[kind]] for kind in ENTRY_KINDS]),
         "prices": _keys(Prices),

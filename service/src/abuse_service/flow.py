@@ -21,6 +21,7 @@ from abuse_client.contract import (
 from abuse_service.decisions.answer import auth_answer, classification, failed_classification
 from abuse_service.decisions.decision import Decision
 from abuse_service.decisions.estimate import Estimator
+from abuse_service.decisions.guard import Guard
 from abuse_service.decisions.judge import Judge
 from abuse_service.errors import BadRequest, StorageUnavailable
 from abuse_service.events.content import Content
@@ -89,6 +90,7 @@ class Flow:
         self._unknown_types: set[str] = set()
         self._retrying: set[int] = set()
         self._estimator = Estimator(judge.policy)
+        self._guard = Guard(judge.standing)
 
     @property
     def is_enforced(self) -> bool:
@@ -141,7 +143,9 @@ class Flow:
             log.exception("classifying failed; answered ALLOW")
             decision = None
         self.metrics.classify_seconds.observe(time.perf_counter() - started)
-        return _encode(classification(decision) if decision else failed_classification(question.identity))
+        if decision is None:
+            return _encode(failed_classification(question.identity, is_enforced=self.is_enforced))
+        return _encode(classification(decision))
 
     async def retry_rejected(self, rejected_id: int, mended: bytes | None) -> EventsAnswer:
         """Drive a rejected event through intake again, mended or as it was, at its first receipt."""
@@ -309,7 +313,7 @@ class Flow:
         state = self.projection.identity(entity)
         if state is None:
             return None
-        return self.judge.decide(
+        decision = self.judge.decide(
             request_id=request_id,
             entity=entity,
             state=state,
@@ -319,6 +323,21 @@ class Flow:
             request=payload,
             facts=facts,
             is_enforced=self.is_enforced,
+        )
+        for guarded in self._guard.watch(self.judge.policy, entity, state, decision):
+            self._raise_alarm(guarded)
+        return decision
+
+    def _raise_alarm(self, guarded: Event) -> None:
+        self.event_log.record(guarded)
+        self.metrics.guard_trips.inc()
+        said = msgspec.json.decode(guarded.body)
+        log.error(
+            "a rule hit many paying accounts: it runs in shadow until a person releases it",
+            rule=said["rule_id"],
+            paying_accounts=said["paying_accounts"],
+            window=said["window"],
+            release=f"abuse-service policy release {said['rule_id']}",
         )
 
     def _find_asked(self, question: Question) -> Decision | None:

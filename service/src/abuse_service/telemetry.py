@@ -55,6 +55,8 @@ class Metrics:
             "abuse_lost_reservations", "Reservations that ended without a cost report.", ["why"], registry=one
         )
         self.filling = Gauge("abuse_features_filling", "Features whose past is being filled in.", registry=one)
+        self.guard_trips = Counter("abuse_guard_trips", "Rules that dropped to shadow by themselves.", registry=one)
+        self.guarded_rules = Gauge("abuse_guarded_rules", "Rules that wait for a person.", registry=one)
         self.enforcing = Gauge("abuse_enforcing", "1 while verdicts are enforced.", registry=one)
 
         # Looking a label up costs more than counting: the hot paths look it up once.

@@ -8,6 +8,7 @@ import msgspec
 
 from abuse_service.decisions.decision import Decision
 from abuse_service.decisions.estimate import Estimator
+from abuse_service.decisions.guard import Guard
 from abuse_service.decisions.judge import Judge
 from abuse_service.decisions.lists import name_entry
 from abuse_service.decisions.standing import ListChange, Standing
@@ -175,6 +176,7 @@ class World:
         self.standing = Standing(self.namer)
         self.judge = Judge(self.policy, self.projection, self.standing)
         self.estimator = Estimator(self.policy)
+        self.guard = Guard(self.standing)
         self.is_enforced = True
         enricher = Enricher(NetworkRanges([HOSTING_NETWORK]))
         self._batches = BatchIntake(self.namer, enricher)
@@ -229,6 +231,7 @@ class World:
             facts=question.facts,
             is_enforced=self.is_enforced,
         )
+        self.log.keep(self.guard.watch(self.policy, question.identity_entity, state, decision))
         decision = self.estimator.promise(decision, question.payload, question.prompt_bytes, state.record.spend)
         self.log.record(question.answered(request_id, _encode(decision)))
         note_decision(self.projection, question.identity_entity, decision)

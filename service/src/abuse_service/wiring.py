@@ -118,6 +118,8 @@ class Service:
             features_to_fill=self.projection.upkeep.filling,
             enforcing=self.flow.is_enforced,
         )
+        if self.standing.guarded:
+            log.warning("rules run in shadow until a person releases them", rules=sorted(self.standing.guarded))
         if not self.flow.is_enforced:
             log.warning("enforcement is off: every verdict is ALLOW; abuse-service enforcement on turns it on")
 

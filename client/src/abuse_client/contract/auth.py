@@ -82,3 +82,7 @@ class AuthEventAnswer(Wire, frozen=True, kw_only=True):
     request_id: Annotated[
         RequestId | None, Meta(description="Id of the recorded decision, for `explain`. Null: none was made.")
     ] = None
+    is_enforced: Annotated[
+        bool | None,
+        Meta(description="False: enforcement is switched off, so the verdict is ALLOW. Absent: it is on. Added by us."),
+    ] = None

@@ -145,6 +145,10 @@ class ClassifyContext(Wire, frozen=True, kw_only=True):
     current_spend_1h: Annotated[float, Meta(description="Reported cost within the last hour, USD.")]
     is_new_user: Annotated[bool, Meta(description="First seen within the last hour.")]
     requests_per_second: Annotated[float, Meta(description="Mean over the last minute, this request included.")]
+    is_enforced: Annotated[
+        bool | None,
+        Meta(description="False: enforcement is switched off, so the verdict is ALLOW. Absent: it is on. Added by us."),
+    ] = None
 
 
 class RulesEngine(Wire, frozen=True, kw_only=True):

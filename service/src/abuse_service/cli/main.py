@@ -28,6 +28,8 @@ list_app = typer.Typer(
     no_args_is_help=True, help="Lists of identities, addresses, networks, domains and devices that rules read."
 )
 app.add_typer(list_app, name="list")
+policy_app = typer.Typer(no_args_is_help=True, help="The policy in force, and its rules that wait for a person.")
+app.add_typer(policy_app, name="policy")
 app.add_typer(rejected_app, name="rejected")
 app.add_typer(config_app, name="config")
 app.add_typer(enforcement_app, name="enforcement")
@@ -207,6 +209,20 @@ def list_add(
 def list_remove(list_name: ListName, entry: ListEntry, reason: Reason, data: Data = None, url: Url = None) -> None:
     """Take an entry out of a list. Who is taken out of blocked is in unblocked from then on: an exception."""
     _change_list(list_name, "remove", {"entry": entry, "reason": reason}, data, url)
+
+
+@policy_app.command("show")
+def policy_show(data: Data = None, url: Url = None, as_json: AsJson = False) -> None:
+    """Show the policy in force: its rules, and those that the guard dropped to shadow."""
+    view = _desk(data, url).get("policy")
+    show.show_json(view) if as_json else show.show_policy(view)
+
+
+@policy_app.command("release")
+def policy_release(rule_id: str, reason: Reason, data: Data = None, url: Url = None) -> None:
+    """Let a rule act again that hit many paying accounts and dropped to shadow."""
+    answer = _desk(data, url).post(f"rules/{quote(rule_id, safe='')}/release", json.dumps({"reason": reason}).encode())
+    show.out.print(f"{answer['rule_id']} is {answer['state']}")
 
 
 @enforcement_app.command("off")

@@ -54,7 +54,7 @@ def show_decision(view: dict[str, Any]) -> None:
         out.print(f"  • {escape(reason)}")
     for rule in view.get("rules", ()):
         state = rule["state"]
-        style = {"fired": "bold", "shadow": "dim", "abstained": "yellow"}[state]
+        style = {"fired": "bold", "shadow": "dim", "guarded": "dim", "abstained": "yellow"}[state]
         share = f", {rule['share']:+.2f} of the risk" if rule.get("share") else ""
         evidence = rule.get("evidence", "weak")
         out.print(
@@ -92,6 +92,24 @@ def show_rejected(rows: list[dict[str, Any]]) -> None:
         table.add_row(str(row["rejected_id"]), row["received_at"], row["source"], row["path"], escape(row["message"]))
     out.print(table)
     out.print("mend and drive again: abuse-service rejected retry ID --body FILE")
+
+
+def show_policy(view: dict[str, Any]) -> None:
+    """The policy: its rules with what they do, and which of them wait for a person."""
+    guarded = {rule["rule_id"]: rule for rule in view["guarded"]}
+    out.print(f"[bold]{escape(view['title'])}[/]  version {view['version']}")
+    if not view["is_enforced"]:
+        out.print("[yellow]enforcement is off[/]: every verdict is ALLOW")
+    table = Table("rule", "runs", "verdict", "weight", "title")
+    for rule in view["rules"]:
+        runs = "guarded" if rule["id"] in guarded else rule["mode"]
+        table.add_row(rule["id"], runs, rule["verdict"], str(rule["weight"]), escape(rule["title"]))
+    out.print(table)
+    for rule in guarded.values():
+        out.print(
+            f"[yellow]{rule['rule_id']} runs in shadow[/] since {rule['guarded_at']}: it hit {rule['paying_accounts']} "
+            f"paying accounts within {rule['window']}; abuse-service policy release {rule['rule_id']} lets it act again"
+        )
 
 
 def show_rows(rows: list[dict[str, Any]]) -> None:

@@ -6,9 +6,11 @@ from urllib.parse import parse_qs, unquote
 import msgspec
 
 from abuse_service.console_api.lists import change_list, show_list, show_lists
-from abuse_service.console_api.views import decision_view, event_view, identity_view, rejected_view
+from abuse_service.console_api.views import decision_view, event_view, identity_view, iso, rejected_view
+from abuse_service.decisions.standing import GuardedRule
 from abuse_service.errors import BadRequest, NotFound
 from abuse_service.events.entity import EntityNamer
+from abuse_service.events.event import OWN_SOURCE, RULE_RELEASED, Event
 from abuse_service.flow import Flow
 
 CONSOLE_BYTES = 16 * 2**20
@@ -74,6 +76,8 @@ class Console:
             "features": {name: msgspec.to_builtins(said) for name, said in policy.document.features.items()},
             "rules": [msgspec.to_builtins(rule) for rule in policy.document.rules],
             "thresholds": policy.document.thresholds,
+            "guard": msgspec.to_builtins(policy.document.guard),
+            "guarded": [_guarded_view(rule) for rule in self._flow.judge.standing.guarded.values()],
         }
 
 
@@ -128,6 +132,8 @@ async def _change(desk: Desk, visitor: Visitor, head: str, name: str, body: byte
         list_name, _, verb = name.rpartition("/")
         if list_name and verb in _CHANGES:
             return await change_list(desk.flow, list_name, _CHANGES[verb], body, visitor.source)
+    if head == "rules" and name.endswith("/release"):
+        return await _release(desk.flow, name.removesuffix("/release"), body, visitor.source)
     if head == "enforcement":
         try:
             said = msgspec.json.decode(body, type=EnforcementChange)
@@ -136,6 +142,31 @@ async def _change(desk: Desk, visitor: Visitor, head: str, name: str, body: byte
         await desk.flow.switch_enforcement(said.is_enforced, said.reason, visitor.source)
         return {"is_enforced": desk.flow.is_enforced}
     raise NotFound("no such route")
+
+
+async def _release(flow: Flow, rule_id: str, body: bytes, actor: str) -> dict[str, str]:
+    """Let a guarded rule act again."""
+    try:
+        said = msgspec.json.decode(body, type=Release)
+    except msgspec.MsgspecError as error:
+        raise BadRequest(f"expected reason: {error}") from None
+    if rule_id not in flow.judge.standing.guarded:
+        raise NotFound("no rule with this id waits for a person", path="rule_id")
+    now_ms = flow.now_ms()
+    told = _encode({"rule_id": rule_id, "reason": said.reason, "actor": actor})
+    await flow.tell(Event(RULE_RELEASED, OWN_SOURCE, now_ms, now_ms, told))
+    return {"rule_id": rule_id, "state": "released"}
+
+
+def _guarded_view(rule: GuardedRule) -> dict[str, Any]:
+    view: dict[str, Any] = msgspec.to_builtins(rule)
+    return view | {"guarded_at": iso(view.pop("guarded_at_ms"))}
+
+
+class Release(msgspec.Struct, frozen=True):
+    """Why a guarded rule may act again."""
+
+    reason: str
 
 
 class EnforcementChange(msgspec.Struct, frozen=True):

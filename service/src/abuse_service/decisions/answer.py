@@ -32,6 +32,7 @@ def classification(decision: Decision) -> Classification:
             current_spend_1h=decision.current_spend_1h,
             is_new_user=decision.is_new_user,
             requests_per_second=decision.requests_per_second,
+            is_enforced=None if decision.is_enforced else False,
         ),
         request_id=decision.request_id,
         rules_engine=RulesEngine(
@@ -43,7 +44,7 @@ def classification(decision: Decision) -> Classification:
     )
 
 
-def failed_classification(identity_key: str) -> Classification:
+def failed_classification(identity_key: str, *, is_enforced: bool = True) -> Classification:
     """The answer when classifying failed inside the service: ALLOW, id 0, and no ``rules_engine``."""
     return Classification(
         verdict=Verdict.ALLOW,
@@ -51,7 +52,11 @@ def failed_classification(identity_key: str) -> Classification:
         signals=[],
         action_metadata=ActionMetadata(),
         context=ClassifyContext(
-            identity_key=identity_key, current_spend_1h=0.0, is_new_user=False, requests_per_second=0.0
+            identity_key=identity_key,
+            current_spend_1h=0.0,
+            is_new_user=False,
+            requests_per_second=0.0,
+            is_enforced=None if is_enforced else False,
         ),
         request_id=0,
     )
@@ -66,13 +71,14 @@ def auth_answer(decision: Decision) -> AuthEventAnswer:
         signals=list(decision.signals),
         risk_score=decision.risk_score,
         request_id=decision.request_id or None,
+        is_enforced=None if decision.is_enforced else False,
     )
 
 
 def _match(outcome: RuleOutcome) -> dict[str, Any]:
     return {
         "id": outcome.rule_id,
-        "mode": Mode.SHADOW if outcome.state is RuleState.SHADOW else Mode.LIVE,
+        "mode": Mode.SHADOW if outcome.state is not RuleState.FIRED else Mode.LIVE,
         "title": outcome.title,
         "signal": outcome.signal,
         "reason": outcome.reason,

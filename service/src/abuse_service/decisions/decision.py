@@ -10,15 +10,19 @@ from abuse_service.policy.document import Evidence
 
 
 class RuleState(enum.StrEnum):
-    """What became of a rule in one decision. Rules that stayed silent are not listed."""
+    """What became of a rule in one decision. Rules that stayed silent are not listed.
+
+    A guarded one ran in shadow because it hit too many paying accounts.
+    """
 
     FIRED = "fired"
     SHADOW = "shadow"
     ABSTAINED = "abstained"
+    GUARDED = "guarded"
 
 
 class RuleOutcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One rule that fired, fired in shadow, or abstained because a value it reads is unknown.
+    """One rule that fired, fired in shadow or guarded, or abstained because a value it reads is unknown.
 
     ``share`` is what a rule that fired added to the risk.
     """

@@ -105,7 +105,7 @@ class Judge:
             position=position,
             verdict=verdict,
             risk_score=risk,
-            reasons=tuple(outcome.reason for outcome in weightiest) or (_NO_RULE,),
+            reasons=_reasons(weightiest, None if is_enforced else rules_say),
             signals=tuple(dict.fromkeys(outcome.signal for outcome in weightiest)),
             action=_action(verdict, leading, had_a_say=bool(fired), was_acted_on=state.was_acted_on),
             challenge_type=(text.challenge_type if text else outcome_policy.challenge_type)
@@ -200,9 +200,9 @@ class Judge:
 
     def _run_rules(self, values: dict[str, Any]) -> tuple[list[RuleOutcome], list[TrustOutcome]]:
         rules, trust = self.policy.evaluate(values)
-        shown = values | self._constants
+        shown, guarded = values | self._constants, self.standing.guarded
         outcomes = [
-            _outcome(rule, holds, shown)
+            _outcome(rule, holds, shown, is_guarded=rule.text.id in guarded)
             for rule, holds in zip(self.policy.rules, rules, strict=True)
             if holds is not False
         ]
@@ -242,6 +242,11 @@ def _gravity(outcome: RuleOutcome) -> tuple[int, int, float]:
     return _SEVERITY[outcome.verdict], _STRENGTH.get(outcome.action, 0), outcome.weight
 
 
+def _reasons(weightiest: list[RuleOutcome], not_enforced: Verdict | None) -> tuple[str, ...]:
+    reasons = tuple(outcome.reason for outcome in weightiest) or (_NO_RULE,)
+    return reasons if not_enforced is None else (f"enforcement is off; the rules said {not_enforced}", *reasons)
+
+
 def _is_declared(state: IdentityState) -> bool:
     """A bot or an admin, as the cloud says."""
     profile = state.record.profile
@@ -252,10 +257,11 @@ def _told(entry: Entry) -> Listed:
     return Listed(list_name=entry.list_name, kind=entry.kind, reason=entry.reason)
 
 
-def _outcome(rule: Rule, holds: bool | CelError, values: dict[str, Any]) -> RuleOutcome:
+def _outcome(rule: Rule, holds: bool | CelError, values: dict[str, Any], *, is_guarded: bool) -> RuleOutcome:
     text = rule.text
     has_failed = isinstance(holds, CelError)
-    state = RuleState.SHADOW if text.mode is Mode.SHADOW else RuleState.FIRED
+    live = RuleState.GUARDED if is_guarded else RuleState.FIRED
+    state = RuleState.SHADOW if text.mode is Mode.SHADOW else live
     return RuleOutcome(
         rule_id=text.id,
         state=RuleState.ABSTAINED if has_failed else state,

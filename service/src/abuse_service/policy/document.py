@@ -6,6 +6,7 @@ import msgspec
 
 from abuse_client.contract import ChallengeType, ResolvedAction, Verdict
 from abuse_service.features.declaration import Declaration
+from abuse_service.policy.guard import GuardText
 from abuse_service.policy.prices import Prices
 
 Scalar = bool | int | float | str | None
@@ -85,6 +86,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     event_types: list[str] = []
     features: dict[str, Declaration]
     prices: Prices = Prices()
+    guard: GuardText = GuardText()
     outcome: Outcome = Outcome()
     trust: list[TrustText] = []
     rules: list[RuleText]

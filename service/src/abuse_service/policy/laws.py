@@ -7,6 +7,7 @@ from abuse_service.errors import PolicyError
 from abuse_service.features.declaration import Aggregate, Entity
 from abuse_service.policy.document import Document, Evidence, RuleText
 from abuse_service.policy.entries import check_entries
+from abuse_service.policy.guard import check_guard
 from abuse_service.policy.prices import RESERVATION_THRESHOLDS, check_prices
 from abuse_service.policy.vocabulary import FACTS, OWN_LISTS, REQUIRED_FEATURES
 
@@ -78,6 +79,7 @@ def check_laws(document: Document) -> None:
                 "expected a count or a sum of the user's, for each answer says it", path=f"features.{name}"
             )
     check_entries(document.lists)
+    check_guard(document.guard, {rule.id for rule in document.rules})
     check_prices(document.prices, document.thresholds)
     if not 0 < document.outcome.challenge_at <= 1:
         raise PolicyError("expected a risk above 0, at most 1", path="outcome.challenge_at")

@@ -59,6 +59,7 @@ class SnapshotKeeper:
             states.tidy()
             self._metrics.position.set(self._event_log.last_position)
             self._metrics.hot_states.set(states.hot)
+            self._metrics.guarded_rules.set(len(self._standing.guarded))
             self._count_reservations()
             is_due = time.monotonic() - self._taken_at >= self._settings.snapshot_seconds
             is_full = self._folded >= self._settings.snapshot_events or states.wants_cut
