@@ -19,7 +19,7 @@ from abuse_client.contract import (
     parse_object,
 )
 from abuse_service.decisions.answer import auth_answer, classification, failed_classification
-from abuse_service.decisions.decision import Decision
+from abuse_service.decisions.decision import Decision, RuleState
 from abuse_service.decisions.estimate import Estimator
 from abuse_service.decisions.guard import Guard
 from abuse_service.decisions.judge import Judge
@@ -269,7 +269,7 @@ class Flow:
         if question.event_key:
             self._remember(self._asked, question.event_key, outcome)
         self.metrics.count_event(event.type).inc()
-        self.metrics.count_decision(decision.verdict).inc()
+        self._count_decision(decision)
         return decision
 
     def _promise(self, decision: Decision, question: Question) -> Decision:
@@ -280,6 +280,14 @@ class Flow:
         if state is None:
             return decision
         return self._estimator.promise(decision, question.payload, question.prompt_bytes, state.record.spend)
+
+    def _count_decision(self, decision: Decision) -> None:
+        self.metrics.count_decision(decision.verdict).inc()
+        for part in decision.degraded:
+            self.metrics.degraded.labels(part=part).inc()
+        for outcome in decision.rules:
+            if outcome.state is RuleState.ABSTAINED:
+                self.metrics.abstained.labels(rule=outcome.rule_id).inc()
 
     def _judge_account(self, reading: AuthReading, *, is_new: bool) -> Decision:
         """The decision on an account that just signed up or in; recorded unless the event was a repeat."""
@@ -303,7 +311,7 @@ class Flow:
             )
             self.event_log.record(judged)
             note_decision(self.projection, event.identity_entity or b"", decision)
-            self.metrics.count_decision(decision.verdict).inc()
+            self._count_decision(decision)
         return decision
 
     def _judge(

@@ -40,6 +40,9 @@ class Metrics:
         self.rejected = Counter("abuse_rejected_events", "Events in quarantine.", registry=one)
         self.malformed = Counter("abuse_malformed_fields", "Optional fields read as absent.", registry=one)
         self.decisions = Counter("abuse_decisions", "Decisions, by verdict.", ["verdict"], registry=one)
+        self.abstained = Counter(
+            "abuse_rules_abstained", "Decisions in which a rule could not be told.", ["rule"], registry=one
+        )
         self.degraded = Counter("abuse_degraded", "Answers given without a part that failed.", ["part"], registry=one)
         self.classify_seconds = Histogram(
             "abuse_classify_seconds",
