@@ -30,7 +30,7 @@ class Situation(msgspec.Struct, frozen=True):
     request: ClassifyPayload
     facts: Facts
     is_trusted: bool
-    is_unblocked: bool
+    is_unblocked: bool = False
 
 
 def _profile(situation: Situation, name: str) -> Any:
