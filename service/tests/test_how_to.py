@@ -1,0 +1,87 @@
+"""The how-to pages, done as they say: each command is run, each snippet is put where its first line says."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PAGES = Path(__file__).parents[2] / "docs/how-to"
+BLOCK = re.compile(r"^```(sh|yaml|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+class Desk:
+    """A shell in a folder of its own, beside a running service."""
+
+    def __init__(self, service, folder):
+        self.service = service
+        self.folder = folder
+        self.environment = os.environ | {
+            "ABUSE_DATA": str(service.data),
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "COLUMNS": "200",
+        }
+
+    def run(self, command, expect=0):
+        """What a command prints."""
+        command = command.replace("http://127.0.0.1:8787", str(self.service.client.base_url))
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", command],
+            cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert done.returncode == expect, f"{command}\n{done.stdout}{done.stderr}"
+        return done.stdout + done.stderr
+
+    def insert(self, snippet):
+        """Put a snippet below the line that it names, or at the end where that is the last section."""
+        heading, _, lines = snippet.partition("\n")
+        section = heading.removeprefix("# under ")
+        policy = self.folder / "policy.yaml"
+        before, found, after = policy.read_text().partition(f"\n{section}\n")
+        assert found, heading
+        policy.write_text(f"{before}\n{section}\n{lines}{after}")
+
+    def answer(self):
+        """The last answer of the service that a command kept."""
+        return json.loads((self.folder / "answer.json").read_text())
+
+
+@pytest.fixture
+def desk(run_service, tmp_path):
+    """A desk beside a service with the shipped policy."""
+    folder = tmp_path / "desk"
+    folder.mkdir()
+    return Desk(run_service(tmp_path / "data"), folder)
+
+
+def test_add_a_rule(desk):
+    """Whoever follows the page has a rule of his own, first in shadow, then live, then taken back."""
+    printed, answers = [], []
+    for kind, block in BLOCK.findall((PAGES / "add-a-rule.md").read_text()):
+        if kind == "yaml":
+            desk.insert(block)
+        elif kind == "sh":
+            printed.append(desk.run(block))
+            if "answer.json" in block:
+                answers.append(desk.answer())
+        else:
+            slip = block
+    shadow, live = answers
+    assert shadow["verdict"] != "SOFT_BLOCK"
+    assert {"model-taster": "shadow"}.items() <= {
+        match["id"]: match["mode"] for match in shadow["rules_engine"]["matches"]
+    }.items()
+    assert (live["verdict"], live["rules_engine"]["resolved_action"]) == ("SOFT_BLOCK", "rate-limit")
+    matched = {match["id"]: match["reason"] for match in live["rules_engine"]["matches"]}
+    assert matched["model-taster"] == "7 models within ten minutes, unpaid"
+    assert "user:taster-1" in "".join(printed)
+    again = desk.service.post("/api/classify", {"kilo_user_id": "taster-1", "requested_model": "m"}).json()
+    assert again["verdict"] != "SOFT_BLOCK"
+    policy = desk.folder / "policy.yaml"
+    policy.write_text(policy.read_text().replace("when: models_10m >", "when: models_10min >"))
+    shown = desk.run("abuse-service policy check policy.yaml", expect=1)
+    for line in slip.splitlines():
+        assert re.sub(r":\d+:\d+|\[\d+\]", "", line) in re.sub(r":\d+:\d+|\[\d+\]", "", shown)
