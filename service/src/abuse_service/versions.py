@@ -111,6 +111,8 @@ class Versions:
         self._install = install
         self._now_ms = now_ms
         self._changing = asyncio.Lock()
+        # The engine that checks expressions is not asked by two threads at once.
+        self._compiling = asyncio.Lock()
         self._compiled = [policy]
 
     async def record_start(self, change: Activation) -> None:
@@ -126,7 +128,8 @@ class Versions:
 
     async def check(self, text: str) -> Policy:
         """Compile a policy and run its cases, beside the requests. Raises `PolicyError`."""
-        return await asyncio.to_thread(_compile, text)
+        async with self._compiling:
+            return await asyncio.to_thread(_compile, text)
 
     async def activate(self, text: str, *, reason: str, actor: str) -> bool:
         """Make this text the policy in force; False where it is already.
@@ -145,7 +148,8 @@ class Versions:
         policy = await self.check(text)
         if policy.version == self.active.version:
             return False
-        catalog = await asyncio.to_thread(kept_catalog, self.book, policy, self._compiled)
+        async with self._compiling:
+            catalog = await asyncio.to_thread(kept_catalog, self.book, policy, self._compiled)
         change = _activation(self.book, policy, cause, actor, reason)
         at_ms = self._now_ms()
 

@@ -7,12 +7,13 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
-from pydantic import ValidationError
 from rich.table import Table
 
 from abuse_service.cli import show
 from abuse_service.cli.desk import Desk
-from abuse_service.errors import RefusedToStart, ServiceError
+from abuse_service.cli.options import AsJson, Data, PolicyPath, Reason, Url, open_desk, read_settings
+from abuse_service.cli.policy import app as policy_app
+from abuse_service.errors import PolicyError, ServiceError
 from abuse_service.settings import Settings, Token
 from abuse_service.wiring import holds_database, read_enricher
 
@@ -27,18 +28,12 @@ enforcement_app = typer.Typer(no_args_is_help=True, help="The one switch that tu
 list_app = typer.Typer(
     no_args_is_help=True, help="Lists of identities, addresses, networks, domains and devices that rules read."
 )
-app.add_typer(list_app, name="list")
-policy_app = typer.Typer(no_args_is_help=True, help="The policy in force, and its rules that wait for a person.")
 app.add_typer(policy_app, name="policy")
+app.add_typer(list_app, name="list")
 app.add_typer(rejected_app, name="rejected")
 app.add_typer(config_app, name="config")
 app.add_typer(enforcement_app, name="enforcement")
 
-Data = Annotated[Path | None, typer.Option(help="Data directory. Setting ABUSE_DATA.")]
-Url = Annotated[str | None, typer.Option(help="Address of the service; without it, the directory's owner is asked.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-
-Reason = Annotated[str, typer.Option(help="Why.")]
 ListName = Annotated[str, typer.Argument(metavar="LIST", help="trusted, blocked, or a list of the policy.")]
 ListEntry = Annotated[
     str, typer.Argument(metavar="ENTRY", help="Such as user:123, network:192.0.2.0/24 or domain:example.com.")
@@ -46,26 +41,14 @@ ListEntry = Annotated[
 
 
 def main() -> None:
-    """Run the command line. An error is one line on standard error and status 1."""
+    """Run the command line. An error is a line on standard error, with a picture for a policy, and status 1."""
     try:
         app()
     except ServiceError as error:
         place = f" ({error.path})" if error.path else ""
-        typer.echo(f"abuse-service: {error.message}{place}", err=True)
+        told = error.told() if isinstance(error, PolicyError) and error.place else f"{error.message}{place}"
+        typer.echo(f"abuse-service: {told}", err=True)
         raise SystemExit(1) from None
-
-
-def read_settings(**given: Any) -> Settings:
-    """The settings from options and environment, options first. Raises `RefusedToStart` naming the setting."""
-    try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise RefusedToStart(f"setting {place}: {first['msg'].lower()}", path=place) from None
-    except ValueError as error:
-        # pydantic-settings: a list that is no JSON. The text of the error may hold a secret.
-        raise RefusedToStart(f"a setting is no JSON: {type(error).__name__}; ABUSE_TOKENS is a JSON list") from None
 
 
 @app.command()
@@ -73,7 +56,7 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on. Setting ABUSE_HOST.")] = None,
     port: Annotated[int | None, typer.Option(help="Port, 0 for a free one. Setting ABUSE_PORT.")] = None,
     data: Data = None,
-    policy: Annotated[Path | None, typer.Option(help="Policy file. Setting ABUSE_POLICY.")] = None,
+    policy: PolicyPath = None,
 ) -> None:
     """Run the service."""
     from abuse_service.cli.server import serve as run
@@ -84,14 +67,14 @@ def serve(
 @app.command()
 def identity(key: str, data: Data = None, url: Url = None, as_json: AsJson = False) -> None:
     """Show the record of an identity: user:ID, fingerprint:HASH, or a bare user id."""
-    view = _desk(data, url).get(f"identities/{quote(key, safe='')}")
+    view = open_desk(data, url).get(f"identities/{quote(key, safe='')}")
     show.show_json(view) if as_json else show.show_identity(view)
 
 
 @app.command()
 def explain(request_id: int, data: Data = None, url: Url = None, as_json: AsJson = False) -> None:
     """Show a decision with its reasons and every value that it read."""
-    view = _desk(data, url).get(f"decisions/{request_id}")
+    view = open_desk(data, url).get(f"decisions/{request_id}")
     show.show_json(view) if as_json else show.show_decision(view)
 
 
@@ -104,7 +87,7 @@ def tail(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
 ) -> None:
     """Show the newest events of the log."""
-    desk = _desk(data, url)
+    desk = open_desk(data, url)
     events = desk.get(f"events?after={-lines}&limit={lines}")["events"]
     after = 0
     while True:
@@ -123,7 +106,7 @@ def tail(
 def _follow(data: Path | None, url: str | None, after: int) -> list[dict[str, Any]]:
     """What came since; nothing while the service is away: it may come back."""
     try:
-        desk = _desk(data, url)
+        desk = open_desk(data, url)
         events: list[dict[str, Any]] = desk.get(f"events?after={after}&limit=1000")["events"] if desk.is_live else []
     except ServiceError:
         return []
@@ -131,7 +114,7 @@ def _follow(data: Path | None, url: str | None, after: int) -> list[dict[str, An
 
 
 @app.command()
-def check(data: Data = None, policy: Annotated[Path | None, typer.Option(help="Policy file.")] = None) -> None:
+def check(data: Data = None, policy: PolicyPath = None) -> None:
     """Check settings, policy (types, laws and cases), files about networks and data directory without starting."""
     from abuse_service.policy.policy import load_policy
 
@@ -157,7 +140,7 @@ def rejected_list(
     data: Data = None, url: Url = None, as_json: AsJson = False, limit: Annotated[int, typer.Option(min=1)] = 100
 ) -> None:
     """List the events in quarantine with their reasons, oldest first."""
-    rows = _desk(data, url).get(f"rejected?limit={limit}")["rejected"]
+    rows = open_desk(data, url).get(f"rejected?limit={limit}")["rejected"]
     show.show_json(rows) if as_json else show.show_rejected(rows)
 
 
@@ -172,7 +155,7 @@ def rejected_retry(
 ) -> None:
     """Drive a rejected event through intake again, mended or as it was."""
     mended = body.read_bytes() if body else b""
-    answer = _desk(data, url).post(f"rejected/{rejected_id}/retry", mended)
+    answer = open_desk(data, url).post(f"rejected/{rejected_id}/retry", mended)
     if answer["rejected"]:
         first = answer["rejected"][0]
         raise ServiceError(f"rejected again: {first['message']}", path=first["path"])
@@ -188,7 +171,7 @@ def list_show(
 ) -> None:
     """Show the entries of a list, or which lists there are."""
     path = f"lists/{quote(list_name, safe='')}" if list_name else "lists"
-    [rows] = _desk(data, url).get(path).values()
+    [rows] = open_desk(data, url).get(path).values()
     show.show_json(rows) if as_json else show.show_rows(rows)
 
 
@@ -209,20 +192,6 @@ def list_add(
 def list_remove(list_name: ListName, entry: ListEntry, reason: Reason, data: Data = None, url: Url = None) -> None:
     """Take an entry out of a list. Who is taken out of blocked is in unblocked from then on: an exception."""
     _change_list(list_name, "remove", {"entry": entry, "reason": reason}, data, url)
-
-
-@policy_app.command("show")
-def policy_show(data: Data = None, url: Url = None, as_json: AsJson = False) -> None:
-    """Show the policy in force: its rules, and those that the guard dropped to shadow."""
-    view = _desk(data, url).get("policy")
-    show.show_json(view) if as_json else show.show_policy(view)
-
-
-@policy_app.command("release")
-def policy_release(rule_id: str, reason: Reason, data: Data = None, url: Url = None) -> None:
-    """Let a rule act again that hit many paying accounts and dropped to shadow."""
-    answer = _desk(data, url).post(f"rules/{quote(rule_id, safe='')}/release", json.dumps({"reason": reason}).encode())
-    show.out.print(f"{answer['rule_id']} is {answer['state']}")
 
 
 @enforcement_app.command("off")
@@ -268,18 +237,14 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, bool | int | float | None) else str(value)
 
 
-def _desk(data: Path | None, url: str | None) -> Desk:
-    return Desk(read_settings(data=data), url)
-
-
 def _change_list(list_name: str, verb: str, wish: dict[str, Any], data: Path | None, url: str | None) -> None:
     path = f"lists/{quote(list_name, safe='')}/{verb}"
-    answer = _desk(data, url).post(path, json.dumps(wish).encode())
+    answer = open_desk(data, url).post(path, json.dumps(wish).encode())
     until = f" until {answer['expires_at']}" if answer["expires_at"] else ""
     show.out.print(f"{answer['change']}, list {answer['list']}{until}")
 
 
 def _switch(is_enforced: bool, reason: str, data: Path | None, url: str | None) -> None:
     body = json.dumps({"is_enforced": is_enforced, "reason": reason}).encode()
-    answer = _desk(data, url).post("enforcement", body)
+    answer = open_desk(data, url).post("enforcement", body)
     show.out.print(f"enforcement is {'on' if answer['is_enforced'] else 'off'}")

@@ -95,15 +95,25 @@ def show_rejected(rows: list[dict[str, Any]]) -> None:
 
 
 def show_policy(view: dict[str, Any]) -> None:
-    """The policy: its rules with what they do, and which of them wait for a person."""
+    """The policy: its rules, which of them wait for a person, and how far its features know the past."""
     guarded = {rule["rule_id"]: rule for rule in view["guarded"]}
     out.print(f"[bold]{escape(view['title'])}[/]  version {view['version']}")
+    if since := view["since"]:
+        out.print(f"since {since['at']}, by {escape(since['actor'])}: {escape(since['reason'])}")
     if not view["is_enforced"]:
         out.print("[yellow]enforcement is off[/]: every verdict is ALLOW")
-    table = Table("rule", "runs", "verdict", "weight", "title")
+    table = Table("rule", "runs", "signal", "evidence", "weight", "verdict", "action", "title")
     for rule in view["rules"]:
         runs = "guarded" if rule["id"] in guarded else rule["mode"]
-        table.add_row(rule["id"], runs, rule["verdict"], str(rule["weight"]), escape(rule["title"]))
+        cells = (rule["id"], runs, rule["signal"], rule["evidence"], str(rule["weight"]), rule["verdict"])
+        table.add_row(*map(escape, cells), rule["action"] or "-", escape(rule["title"]))
+    out.print(table)
+    table = Table("feature", "entity", "aggregate", "window", "complete")
+    for name, said in view["features"].items():
+        complete = f"being filled, {said['share_filled']:.0%}"
+        if said["is_complete"]:
+            complete = f"since {said['complete_since']}" if said["complete_since"] else "yes"
+        table.add_row(escape(name), said["entity"], said["aggregate"], said["window"], complete)
     out.print(table)
     for rule in guarded.values():
         out.print(

@@ -6,12 +6,13 @@ from urllib.parse import parse_qs, unquote
 import msgspec
 
 from abuse_service.console_api.lists import change_list, show_list, show_lists
-from abuse_service.console_api.views import decision_view, event_view, identity_view, iso, rejected_view
-from abuse_service.decisions.standing import GuardedRule
+from abuse_service.console_api.policies import Policies
+from abuse_service.console_api.views import decision_view, event_view, identity_view, rejected_view
 from abuse_service.errors import BadRequest, NotFound
 from abuse_service.events.entity import EntityNamer
 from abuse_service.events.event import OWN_SOURCE, RULE_RELEASED, Event
 from abuse_service.flow import Flow
+from abuse_service.versions import Versions
 
 CONSOLE_BYTES = 16 * 2**20
 _MOST_ROWS = 1000
@@ -26,6 +27,7 @@ class Desk(Protocol):
 
     flow: Flow
     namer: EntityNamer
+    versions: Versions
 
 
 class Console:
@@ -66,20 +68,6 @@ class Console:
         """The events in quarantine, oldest first."""
         return [rejected_view(entry) for entry in self._flow.quarantine.list_rejected(min(limit, _MOST_ROWS))]
 
-    def policy(self) -> dict[str, Any]:
-        """The policy in force."""
-        policy = self._flow.judge.policy
-        return {
-            "version": policy.version,
-            "title": policy.document.title,
-            "is_enforced": self._flow.is_enforced,
-            "features": {name: msgspec.to_builtins(said) for name, said in policy.document.features.items()},
-            "rules": [msgspec.to_builtins(rule) for rule in policy.document.rules],
-            "thresholds": policy.document.thresholds,
-            "guard": msgspec.to_builtins(policy.document.guard),
-            "guarded": [_guarded_view(rule) for rule in self._flow.judge.standing.guarded.values()],
-        }
-
 
 class Visitor(Protocol):
     """Who asks."""
@@ -96,7 +84,8 @@ class Visitor(Protocol):
 
 async def answer_console(desk: Desk, visitor: Visitor, method: str, path: str, query: str, body: bytes) -> bytes:
     """The JSON that answers one request below ``/api/console/``."""
-    visitor.require("admin" if method == "POST" else "read")
+    is_change = method == "POST" and path != "policy/check"
+    visitor.require("admin" if is_change else "read")
     console = Console(desk)
     asked = {name: values[0] for name, values in parse_qs(query).items()}
     head, _, rest = path.partition("/")
@@ -105,6 +94,8 @@ async def answer_console(desk: Desk, visitor: Visitor, method: str, path: str, q
         return _encode(await _change(desk, visitor, head, name, body))
     if method != "GET":
         raise NotFound("no such route")
+    if head == "policy":
+        return _encode(Policies(desk.flow, desk.versions).look_up(name, asked))
     return _encode(_look_up(console, head, name, asked))
 
 
@@ -117,8 +108,6 @@ def _look_up(console: Console, head: str, name: str, asked: dict[str, str]) -> A
         return {"events": console.events(_integer(asked.get("after", "0"), "after"), _limit(asked))}
     if head == "rejected":
         return {"rejected": console.rejected(_limit(asked))}
-    if head == "policy":
-        return console.policy()
     if head == "lists":
         return {"entries": show_list(console.flow, name)} if name else {"lists": show_lists(console.flow)}
     raise NotFound("no such route")
@@ -134,6 +123,8 @@ async def _change(desk: Desk, visitor: Visitor, head: str, name: str, body: byte
             return await change_list(desk.flow, list_name, _CHANGES[verb], body, visitor.source)
     if head == "rules" and name.endswith("/release"):
         return await _release(desk.flow, name.removesuffix("/release"), body, visitor.source)
+    if head == "policy":
+        return await Policies(desk.flow, desk.versions).change(name, body, visitor.source)
     if head == "enforcement":
         try:
             said = msgspec.json.decode(body, type=EnforcementChange)
@@ -156,11 +147,6 @@ async def _release(flow: Flow, rule_id: str, body: bytes, actor: str) -> dict[st
     told = _encode({"rule_id": rule_id, "reason": said.reason, "actor": actor})
     await flow.tell(Event(RULE_RELEASED, OWN_SOURCE, now_ms, now_ms, told))
     return {"rule_id": rule_id, "state": "released"}
-
-
-def _guarded_view(rule: GuardedRule) -> dict[str, Any]:
-    view: dict[str, Any] = msgspec.to_builtins(rule)
-    return view | {"guarded_at": iso(view.pop("guarded_at_ms"))}
 
 
 class Release(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ import msgspec
 
 from abuse_service.policy.document import Document
 
-_ONE = {"thresholds": "threshold", "lists": "list", "features": "feature", "rules": "rule"}
+_ONE = {"thresholds": "threshold", "lists": "list", "features": "feature", "rules": "rule", "trust": "trust"}
 _WORDS = {"when": "condition"}
 
 
@@ -21,10 +21,10 @@ def _section(section: str, old: Any, new: Any) -> Iterator[str]:
     if old == new:
         return
     one = _ONE.get(section, section)
-    if section == "rules":
-        yield from _named(one, {rule["id"]: rule for rule in old}, {rule["id"]: rule for rule in new})
-        if [rule["id"] for rule in old if rule in new] != [rule["id"] for rule in new if rule in old]:
-            yield "rules: in another order"
+    if section in ("rules", "trust"):
+        yield from _named(one, {entry["id"]: entry for entry in old}, {entry["id"]: entry for entry in new})
+        if [entry["id"] for entry in old if entry in new] != [entry["id"] for entry in new if entry in old]:
+            yield f"{section}: in another order"
     elif isinstance(new, dict) and section in _ONE:
         yield from _named(one, old, new)
     else:

@@ -69,7 +69,7 @@ class CaseOutcome(msgspec.Struct, frozen=True):
 
 
 class Policy:
-    """All rules with what they read. ``version`` names this exact text, ``rules`` are those that are run."""
+    """All rules with what they read. ``version`` names this exact text, ``rules`` are those of ``every`` that run."""
 
     def __init__(
         self, text: str, file: str = "policy.yaml", *, source: Source | None = None, must_pass: bool = True
@@ -112,7 +112,7 @@ class Policy:
         check_laws(self.document)
         resting = [one.reads for one in every if one.text.mode is Mode.OFF]
         check_used(self.document, set(self.reads.union(*resting)))
-        self._every = every
+        self.every = every
 
     def evaluate(self, values: Mapping[str, Any]) -> tuple[list[bool | CelError], list[bool | CelError]]:
         """Whether the condition of each of `rules` and of `trust` holds under these values, or why it can't be told.
@@ -135,7 +135,7 @@ class Policy:
 
     def try_cases(self) -> Iterator[CaseOutcome]:
         """Run every case of every rule. Raises `PolicyError` for one that gives what there is not."""
-        for index, rule in enumerate(self._every):
+        for index, rule in enumerate(self.every):
             for case in rule.text.cases:
                 place = f"rules[{index}].cases.{case.name}"
                 given = {name: self._typed(name, value, f"{place}.given") for name, value in case.given.items()}
