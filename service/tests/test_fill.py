@@ -233,8 +233,11 @@ def test_old_numbers_are_never_read() -> None:
     life.log.land()
     life.change(POLICIES[1])
     assert life.world.feature("requests_life") == 0
+    held = life.world.identity("user:u1").features
+    assert not held.keys() <= life.world.projection.catalog.keys
     life.fill()
     assert life.world.feature("requests_life") == 2
+    assert held.keys() <= life.world.projection.catalog.keys
 
 
 def test_changed_declaration_begins_anew() -> None:

@@ -154,6 +154,7 @@ class Catalog:
         # Features that share a state share the events it takes: each is taken once.
         self.kept = {feature.base: feature for feature in every}
         _check_keys(every, self.kept)
+        self.keys = frozenset(feature.key for feature in self.kept.values())
         self.names = _names_read(feature.declaration for feature in every)
         self._plan: dict[str, dict[bytes, list[Feature]]] = {}
         for feature in self.kept.values():

@@ -71,6 +71,7 @@ class Projection:
     def fill(self, event: Event, content: Content | None, catalog: Catalog, since_ms: Mapping[str, int]) -> None:
         """Take an event that was folded before into the features of ``catalog``: all else knows it.
 
+        What is left over in a state from features that are kept no more goes on the way.
         ``since_ms`` says of each which events are too old to matter.
         """
         owner = event.identity_entity or self.states.joins.owner(event.joins)
@@ -87,6 +88,8 @@ class Projection:
             for key in keys if concerned else ():
                 state = self.states.edit(key)
                 if state is not None:
+                    for left_over in state.features.keys() - self.catalog.keys:
+                        del state.features[left_over]
                     for feature in concerned:
                         feature.update(state.features, occurrence)
 
