@@ -19,7 +19,7 @@ from abuse_lab.quality.world import ABUSE, HONEST, build_world
 
 TUNING_SEEDS = (1, 2, 3, 4, 5)
 """For whoever tunes a policy."""
-JUDGEMENT_SEEDS = (101, 102, 103, 104, 105)
+JUDGEMENT_SEEDS = (201, 202, 203, 204, 205)
 """For its figures. Nobody looks at these while tuning."""
 
 
