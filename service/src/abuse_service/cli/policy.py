@@ -66,9 +66,18 @@ def run_cases(
 
 
 @app.command("show")
-def show_policy(data: Data = None, url: Url = None, as_json: AsJson = False) -> None:
+def show_policy(
+    data: Data = None,
+    url: Url = None,
+    as_json: AsJson = False,
+    as_text: Annotated[bool, typer.Option("--text", help="The policy itself, to be written to a file.")] = False,
+) -> None:
     """Show the policy in force: its rules, those that the guard dropped to shadow, and what its features know."""
-    view = open_desk(data, url).get("policy")
+    desk = open_desk(data, url)
+    if as_text:
+        typer.echo(_text_of(desk, ""), nl=False)
+        return
+    view = desk.get("policy")
     show.show_json(view) if as_json else show.show_policy(view)
 
 
