@@ -3,9 +3,10 @@
 import json
 from typing import Any
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 out = Console(soft_wrap=True)
 
@@ -102,13 +103,14 @@ def show_policy(view: dict[str, Any]) -> None:
         out.print(f"since {since['at']}, by {escape(since['actor'])}: {escape(since['reason'])}")
     if not view["is_enforced"]:
         out.print("[yellow]enforcement is off[/]: every verdict is ALLOW")
-    table = Table("rule", "runs", "signal", "evidence", "weight", "verdict", "action", "title")
+    # Ids are what other verbs take, so they stand whole; what a rule claims is told by ``policy why``.
+    table = Table(Column("rule", no_wrap=True), "runs", "evidence", "weight", "verdict", "action", box=SIMPLE)
     for rule in view["rules"]:
         runs = "guarded" if rule["id"] in guarded else rule["mode"]
-        cells = (rule["id"], runs, rule["signal"], rule["evidence"], str(rule["weight"]), rule["verdict"])
-        table.add_row(*map(escape, cells), rule["action"] or "-", escape(rule["title"]))
+        cells = (rule["id"], runs, rule["evidence"], str(rule["weight"]), rule["verdict"])
+        table.add_row(*map(escape, cells), rule["action"] or "-")
     out.print(table)
-    table = Table("feature", "entity", "aggregate", "window", "complete")
+    table = Table(Column("feature", no_wrap=True), "entity", "aggregate", "window", "complete", box=SIMPLE)
     for name, said in view["features"].items():
         complete = f"being filled, {said['share_filled']:.0%}"
         if said["is_complete"]:

@@ -11,7 +11,7 @@ import msgspec
 from abuse_service.events.entity import EntityKey
 
 MOST_OPEN = 100_000
-"""Reservations held at once, about 30 MB; the oldest goes first."""
+"""Reservations held at once, at most 40 MB; the oldest goes first."""
 
 Reservation = tuple[int, EntityKey, int, int]
 """Request id, identity, microdollars, and the second of its end."""
