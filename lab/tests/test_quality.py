@@ -313,7 +313,7 @@ def test_only_abuse_of_a_stolen_account_counts() -> None:
 def test_dropping_a_rule_drops_only_it() -> None:
     """The policy of an ablation is the same but for one rule."""
     text = {"title": "t", "rules": [{"id": "a"}, {"id": "b"}]}
-    assert without(text, "a") == {"title": "t", "rules": [{"id": "b"}]}
+    assert without(text, "a") == {"title": "t", "rules": [{"id": "a", "mode": "off"}, {"id": "b"}]}
     assert len(text["rules"]) == 2
 
 

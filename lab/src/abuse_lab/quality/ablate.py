@@ -71,8 +71,8 @@ def ablate(plan: Plan, whole: Results, console: Console | None = None) -> list[E
 
 
 def without(text: dict[str, Any], rule_id: str) -> dict[str, Any]:
-    """The policy without one rule."""
-    return text | {"rules": [rule for rule in text["rules"] if rule["id"] != rule_id]}
+    """The policy with one rule switched off: what only it reads may stay declared."""
+    return text | {"rules": [rule | ({"mode": "off"} if rule["id"] == rule_id else {}) for rule in text["rules"]]}
 
 
 def _compare(rule_id: str, whole: Sequence[Course], rest: Sequence[Course]) -> Earning:

@@ -19,7 +19,7 @@ from abuse_lab.quality.world import ABUSE, HONEST, build_world
 
 TUNING_SEEDS = (1, 2, 3, 4, 5)
 """For whoever tunes a policy."""
-JUDGEMENT_SEEDS = (201, 202, 203, 204, 205)
+JUDGEMENT_SEEDS = (301, 302, 303, 304, 305)
 """For its figures. Nobody looks at these while tuning."""
 
 
