@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
-from abuse_service.cel.program import Kind
-from abuse_service.cel.values import CelError
-from abuse_service.cel.vocabulary import Vocabulary, environment
+from abuse_service.cel.program import Kind, fit
+from abuse_service.cel.values import CelError, CelFailure, TooCostly, Unknown, plain
+from abuse_service.cel.vocabulary import Expression, Vocabulary, environment
 from abuse_service.errors import ExpressionError
 
 NAMES = {
@@ -21,6 +21,7 @@ NAMES = {
 VOCABULARY = Vocabulary(NAMES)
 REFERENCE = environment(NAMES)
 ERROR = "an error"
+COSTS = {name: place for place, name in enumerate(NAMES)}
 
 
 def by_reference(text: str, values: dict[str, Any]) -> Any:
@@ -34,9 +35,35 @@ def by_reference(text: str, values: dict[str, Any]) -> Any:
 
 
 def by_us(text: str, values: dict[str, Any]) -> Any:
-    """What the compiled engine makes of it."""
-    found = VOCABULARY.compile(text, "when", condition=False).evaluate(values)
-    return ERROR if isinstance(found, CelError) else comparable(found)
+    """What the compiled engine makes of it, with values at hand and with values that it asks for, the same."""
+    expression = VOCABULARY.compile(text, "when", condition=False)
+    found = expression.evaluate(values)
+    told = ERROR if isinstance(found, CelError) else comparable(found)
+    for costs in (COSTS, {name: -cost for name, cost in COSTS.items()}):
+        assert lazily(expression, values, costs) == told
+    return told
+
+
+class Asked(dict[str, Any]):
+    """Values that are fetched once something asks for them."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        self._values = values
+
+    def __missing__(self, name: str) -> Any:
+        values = self._values
+        value = fit(name, NAMES[name], values[name]) if name in values else Unknown(name, f"{name} is unknown")
+        self[name] = value
+        return value
+
+
+def lazily(expression: Expression, values: dict[str, Any], costs: dict[str, int]) -> Any:
+    """What it is where each value is asked for when it is needed, and the cheapest is needed first."""
+    found = VOCABULARY.lazily([expression], costs).run(Asked(values))[0]
+    try:
+        return ERROR if isinstance(found, CelError) else comparable(plain(found))
+    except (CelFailure, TooCostly):
+        return ERROR
 
 
 def comparable(value: Any) -> Any:

@@ -321,14 +321,26 @@ def test_decision_without_reasons_fails() -> None:
 
 
 def test_decision_records_what_it_read() -> None:
-    """A decision names its policy, its position in the log, and each value that a rule read."""
+    """A decision names its policy, its position in the log, and each value that it was made from."""
     world = World()
     world.send(BLOCKED)
     decision = world.classify()
     assert (decision.policy_version, decision.position) == (world.policy.version, 1)
-    assert decision.values.keys() == world.policy.reads - world.policy.constants.keys()
     [outcome] = decision.rules
     assert outcome.values == {"identity.is_blocked": True}
+    assert decision.values.keys() < world.policy.reads
+    assert decision.values.items() > outcome.values.items()
+
+
+def test_value_that_decides_nothing_is_not_read() -> None:
+    """Of a condition the cheapest parts are read first, and the others only where those leave it open."""
+    busy = "busy: {entity: user, events: [request.classified], aggregate: count, window: 1h}"
+    world = World(policy_of(rule_text("busy", "busy > 5 && identity.is_paying"), features=busy))
+    unpaid = world.classify().values
+    assert unpaid["identity.is_paying"] is False
+    assert "busy" not in unpaid
+    world.send(event("billing.credit_purchased", kilo_user_id="u1", microdollars_acquired=1, is_free=False))
+    assert world.classify().values["busy"] == 2
 
 
 def test_decision_is_read_back_equal() -> None:
@@ -435,9 +447,10 @@ def test_failing_part_degrades_the_decision(part: str, monkeypatch: pytest.Monke
     if part == "cluster":
         monkeypatch.setattr("abuse_service.decisions.judge.find_cluster", fail)
     elif part == "requests_1m":
-        monkeypatch.setattr(world.judge._features[part], "read", fail)
+        monkeypatch.setattr(world.judge._readers.features[part], "read", fail)
     else:
-        monkeypatch.setitem(world.judge._facts, part, fail)
+        _, kind, fitting = world.judge._readers.by_name[part]
+        monkeypatch.setitem(world.judge._readers.by_name, part, (fail, kind, fitting))
     decision = world.classify()
     assert decision.degraded == (part,)
     states = {outcome.rule_id: outcome.state for outcome in decision.rules}

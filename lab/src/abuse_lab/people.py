@@ -10,6 +10,8 @@ AGENTS = (
     "opencode/1.0.3 ai-sdk/provider-utils/3.0.9 runtime/bun/1.2.19",
 )
 MODELS = ("anthropic/claude-sonnet-4.5", "openai/gpt-5-mini", "x-ai/grok-code-fast-1", "qwen/qwen3-coder:free")
+FREE_MAIL = ("gmail.com", "outlook.com", "")
+_SYLLABLES = [first + second for first in "bdfgklmnprstvz" for second in "aeiou"]
 _TEXT = "please explain why this function returns the wrong value when the list is empty and mend it without tests"
 _WORDS = _TEXT.split()
 
@@ -27,14 +29,19 @@ class People:
         return f"user-{self._mark}-{index:06d}"
 
     def connection(self, index: int) -> dict[str, str]:
-        """The network facts of a user: each has an address of the documentation range of IPv6."""
+        """The network facts of a user: a /48 of his own, until IPv6's documentation range has no more of them."""
         return {
-            "ip_address": f"2001:db8:{index >> 8 & 0xFFFF:x}:{index & 0xFF:x}::7",
+            "ip_address": f"2001:db8:{index & 0xFFFF:x}:{index >> 16:x}::7",
             "geo_city": "Lisbon",
             "geo_country": "PT",
             "ja4_digest": f"t13d1516h2_8daaf6152771_{index % 500:012x}",
             "user_agent": AGENTS[index % len(AGENTS)],
         }
+
+    def email(self, index: int) -> str:
+        """A user's address: two of three have a mailbox at a free provider, the others a domain of their own."""
+        name = _name(index)
+        return f"{name}@{FREE_MAIL[index % 3] or name + '.example'}"
 
     def sign_up(self, index: int, **more: object) -> bytes:
         """A sign-up as the cloud reports it."""
@@ -42,7 +49,7 @@ class People:
             {
                 "kilo_user_id": self.user_id(index),
                 "event_type": "signup",
-                "email": f"person{index}@mail{index % 900}.example.com",
+                "email": self.email(index),
                 "account_created_at": "2026-01-05T10:00:00.000Z",
                 "auth_method": "google",
                 "stytch_verdict_action": "ALLOW",
@@ -84,6 +91,15 @@ class People:
         """So many requests by anybody."""
         for _ in range(number):
             yield self.question(self._random.randrange(self.number))
+
+
+def _name(index: int) -> str:
+    """A name in letters alone, one for each number."""
+    syllables: list[str] = []
+    while index or len(syllables) < 3:
+        index, place = divmod(index, len(_SYLLABLES))
+        syllables.append(_SYLLABLES[place])
+    return "".join(syllables)
 
 
 def _json(content: dict[str, object]) -> bytes:

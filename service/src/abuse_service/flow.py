@@ -133,7 +133,8 @@ class Flow:
         """Decide on a request, from memory. Whatever fails inside, the answer is ALLOW with the request id 0."""
         started = time.perf_counter()
         question = self._classifies.read(body, Receipt(self.now_ms(), source), may_import=may_import)
-        self.metrics.malformed.inc(len(question.malformed))
+        if question.malformed:
+            self.metrics.malformed.inc(len(question.malformed))
         try:
             decision = self._decide(question)
             if decision is not None and self._settings.classify_wait_for_disk and decision.request_id:

@@ -74,7 +74,7 @@ def _plan() -> tuple[list[Feature], tuple[str, ...]]:
     if len(catalog.features) != FEATURES:
         raise NotAsSent(f"{len(catalog.features)} features declared, expected {FEATURES}")
     [plan] = catalog.plan(REQUEST_CLASSIFIED).values()
-    return plan, catalog.names
+    return plan, catalog.names(REQUEST_CLASSIFIED)
 
 
 class Moments:

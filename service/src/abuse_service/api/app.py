@@ -66,7 +66,9 @@ class Application:
         if scope["type"] != "http":
             return
         # Clients join URL and path by plain concatenation: "//api/…" is "/api/…".
-        path = _SLASHES.sub("/", scope["path"])
+        path = scope["path"]
+        if "//" in path:
+            path = _SLASHES.sub("/", path)
         try:
             answer = await self._answer(path, scope, receive)
         except ContractError as error:

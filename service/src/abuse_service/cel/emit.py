@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from abuse_service.cel import conversions, functions, numbers, texts
-from abuse_service.cel.limits import short, span, weight
+from abuse_service.cel.limits import names_below, short, span, weight
 from abuse_service.cel.slots import NotOffered, Slots
 from abuse_service.cel.values import LARGEST_INT, NONE, SMALLEST_INT, CelFailure, TypeName, Uint, known
 from abuse_service.cel.wire import Call, Checked, Const, Fold, Ident, MakeList, MakeMap, Node, Select
@@ -28,10 +28,21 @@ _SCANNING |= {"upperAscii", "trim", "reverse", "substring", "string", "bytes", "
 
 
 class Emitter:
-    """Writes one expression in one of the two forms. ``constants`` are bound now, everything else when it runs."""
+    """Writes one expression in one of the two forms. ``constants`` are bound now, everything else when it runs.
+
+    With ``costs`` of names the operands of ``&&`` and ``||`` that cost least come first. The order changes no result:
+    where an operand errs, the absorbing form has the last word.
+    """
 
     def __init__(
-        self, checked: Checked, kinds: Mapping[str, Any], constants: Mapping[str, Any], slots: Slots, *, absorbing: bool
+        self,
+        checked: Checked,
+        kinds: Mapping[str, Any],
+        constants: Mapping[str, Any],
+        slots: Slots,
+        *,
+        absorbing: bool,
+        costs: Mapping[str, int] | None = None,
     ) -> None:
         self._types = checked.types
         self._references = checked.references
@@ -39,6 +50,7 @@ class Emitter:
         self._constants = constants
         self._slots = slots
         self._absorbing = absorbing
+        self._costs = costs
         self._locals: dict[str, str] = {}
         self._numbered = 0
         self._loops = 0
@@ -159,9 +171,15 @@ class Emitter:
             function = functions.both if name == "_&&_" else functions.either
             with self._nested():
                 return f"{self._use(function)}({', '.join(f'lambda: {self.emit(operand)}' for operand in operands)})"
-        first, last = operands
+        *before, last = self._cheapest_first(_chain(name, operands))
         tail = self.emit(last, guard=guard) if self._type(last) == "bool" else self._bool(last)
-        return f"({self._bool(first)} {'and' if name == '_&&_' else 'or'} {tail})"
+        return f"({(' and ' if name == '_&&_' else ' or ').join([*map(self._bool, before), tail])})"
+
+    def _cheapest_first(self, operands: list[Node]) -> list[Node]:
+        costs = self._costs
+        if costs is None:
+            return operands
+        return sorted(operands, key=lambda operand: sum(costs.get(name, 0) for name in names_below(operand)))
 
     def _special(self, name: str, operands: tuple[Node, ...]) -> str | None:
         """Code for operands whose types are known, where Python has an operator that means the same."""
@@ -315,6 +333,15 @@ class Emitter:
             yield self._locals[name]
         finally:
             self._locals = before
+
+
+def _chain(name: str, operands: tuple[Node, ...]) -> list[Node]:
+    """The operands of a chain such as ``a && (b && c)``, in their order."""
+    found: list[Node] = []
+    for operand in operands:
+        is_same = isinstance(operand, Call) and operand.function == name
+        found += _chain(name, operand.args) if is_same and isinstance(operand, Call) else [operand]
+    return found
 
 
 def _weight(node: Fold) -> int:

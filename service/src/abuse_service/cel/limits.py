@@ -83,6 +83,13 @@ def children(node: Node) -> list[Node]:
     return []
 
 
+def names_below(node: Node) -> set[str]:
+    """Every name at or below a node, those of comprehensions' own variables too."""
+    if isinstance(node, Ident):
+        return {node.name.lstrip(".")}
+    return {name for child in children(node) for name in names_below(child)}
+
+
 def count(node: Node) -> tuple[int, int]:
     """How many nodes a tree has, and how deep it is."""
     below = [count(child) for child in children(node)]

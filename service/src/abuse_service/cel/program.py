@@ -39,7 +39,7 @@ class Kind(enum.Enum):
     DYN = "dyn"
 
 
-_TYPES: dict[Kind, type] = {
+TYPES: dict[Kind, type] = {
     Kind.BOOL: bool,
     Kind.INT: int,
     Kind.DOUBLE: float,
@@ -61,11 +61,19 @@ class Part:
         self.constants = constants
         self.is_condition = is_condition
 
-    def emit(self, kinds: Mapping[str, Kind], slots: Slots, *, absorbing: bool) -> tuple[str, bool]:
+    def emit(
+        self,
+        kinds: Mapping[str, Kind],
+        slots: Slots,
+        *,
+        absorbing: bool,
+        guard: bool = False,
+        costs: Mapping[str, int] | None = None,
+    ) -> tuple[str, bool]:
         """Its code, and whether that needs a meter. Raises `NotOffered`."""
-        emitter = Emitter(self.checked, kinds, self.constants, slots, absorbing=absorbing)
+        emitter = Emitter(self.checked, kinds, self.constants, slots, absorbing=absorbing, costs=costs)
         root = self.checked.root
-        code = emitter.emit(root, guard=absorbing)
+        code = emitter.emit(root, guard=absorbing or guard)
         if self.is_condition and self.checked.types.get(root.id) != "bool":
             code = f"{slots.object(bool_)}({code})"
         return code, emitter.has_loops
@@ -81,14 +89,14 @@ class Program:
         fast = [part.emit(kinds, self._slots, absorbing=False) for part in parts]
         self._absorbing = [self._absorbing_form(part) for part in parts]
         self._names = tuple(self._slots.names)
-        self._expected = tuple(_TYPES.get(kinds[name]) for name in self._names)
+        self._expected = tuple(TYPES.get(kinds[name]) for name in self._names)
         self.run: Callable[[Mapping[str, Any]], list[Any]] = self._compile(fast)
 
     def _absorbing_form(self, part: Part) -> Callable[[Sequence[Any]], Any]:
         code, _ = part.emit(self._kinds, self._slots, absorbing=True)
         fetched = "".join(f"    v{place} = values[{place}]\n" for place in self._slots.names.values())
         source = f"def absorbing(values):\n{fetched}    m = {self._slots.object(Meter)}()\n    return {code}\n"
-        absorbing: Callable[[Sequence[Any]], Any] = self._define(source, "absorbing")
+        absorbing: Callable[[Sequence[Any]], Any] = self._slots.define(source, "absorbing")
         return absorbing
 
     def _compile(self, fast: list[tuple[str, bool]]) -> Callable[[Mapping[str, Any]], list[Any]]:
@@ -116,13 +124,8 @@ class Program:
         results = f"[{', '.join(f'r{number}' for number in range(len(fast)))}]"
         lines.append(f"    if {put(type)}(values) is {put(list)}: return {put(_settle)}({results})")
         lines.append(f"    return {results}\n")
-        run: Callable[[Mapping[str, Any]], list[Any]] = self._define("\n".join(lines), "run")
+        run: Callable[[Mapping[str, Any]], list[Any]] = self._slots.define("\n".join(lines), "run")
         return run
-
-    def _define(self, source: str, name: str) -> Any:
-        found: dict[str, Any] = {}
-        exec(compile(source, "<cel>", "exec"), self._slots.objects, found)
-        return found[name]
 
     def _fetcher(self) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
         if len(self._names) == 1:
@@ -132,21 +135,60 @@ class Program:
 
     def _mend(self, given: Mapping[str, Any]) -> list[Any]:
         """The values where some are absent or not of their kind; those fail once something touches them."""
-        return [_fit(name, self._kinds[name], given.get(name, _ABSENT)) for name in self._names]
+        return [fit(name, self._kinds[name], given.get(name, _ABSENT)) for name in self._names]
 
     def _fail(self, number: int, values: Sequence[Any], failure: Exception) -> Any:
-        if isinstance(failure, TooCostly):
-            return error_of(failure)
-        try:
-            return self._absorbing[number](values)
-        except _CAUGHT as found:
-            return error_of(found)
+        return _absorb(self._absorbing[number], values, failure)
 
 
-def _fit(name: str, kind: Kind, value: Any) -> Any:
+class LazyProgram:
+    """Compiled expressions that ask for each value when they need it, for what costs least first; call `run`.
+
+    `run` takes a mapping that gives, for each name, a value as `fit` returns it; whether a name is asked for depends on
+    the values before it. What comes out is the same as from `Program`.
+    """
+
+    def __init__(self, parts: Sequence[Part], kinds: Mapping[str, Kind], costs: Mapping[str, int]) -> None:
+        """Raises as `Program` does. A name without a cost costs nothing."""
+        self._slots = Slots(is_lazy=True)
+        put = self._slots.object
+        self._absorbing = [self._absorbing_form(part, kinds) for part in parts]
+        lines = ["def run(values):"]
+        for number, part in enumerate(parts):
+            code, has_loops = part.emit(kinds, self._slots, absorbing=False, guard=True, costs=costs)
+            if has_loops:
+                lines.append(f"    m = {put(Meter)}()")
+            lines += [
+                f"    try: r{number} = {code}",
+                f"    except {put(_CAUGHT)} as failure: r{number} = {put(self._fail)}({number}, values, failure)",
+            ]
+        lines.append(f"    return [{', '.join(f'r{number}' for number in range(len(parts)))}]\n")
+        self.run: Callable[[Mapping[str, Any]], list[Any]] = self._slots.define("\n".join(lines), "run")
+
+    def _absorbing_form(self, part: Part, kinds: Mapping[str, Kind]) -> Callable[[Mapping[str, Any]], Any]:
+        code, _ = part.emit(kinds, self._slots, absorbing=True)
+        source = f"def absorbing(values):\n    m = {self._slots.object(Meter)}()\n    return {code}\n"
+        absorbing: Callable[[Mapping[str, Any]], Any] = self._slots.define(source, "absorbing")
+        return absorbing
+
+    def _fail(self, number: int, values: Mapping[str, Any], failure: Exception) -> Any:
+        return _absorb(self._absorbing[number], values, failure)
+
+
+def _absorb(absorbing: Callable[[Any], Any], values: Any, failure: Exception) -> Any:
+    if isinstance(failure, TooCostly):
+        return error_of(failure)
+    try:
+        return absorbing(values)
+    except _CAUGHT as found:
+        return error_of(found)
+
+
+def fit(name: str, kind: Kind, value: Any) -> Any:
+    """The value as expressions take it; an `Unknown`, which fails once touched, where it is ``None`` or of no use."""
     if value is _ABSENT or (value is None and kind is not Kind.DYN):
         return Unknown(name, f"{name} is unknown")
-    if kind is Kind.DYN or type(value) is _TYPES.get(kind):
+    if kind is Kind.DYN or type(value) is TYPES.get(kind):
         return value
     try:
         if kind is Kind.DOUBLE and type(value) is int:

@@ -18,7 +18,7 @@ from abuse_service.cel.limits import (
     estimate,
 )
 from abuse_service.cel.mistakes import mistake
-from abuse_service.cel.program import Kind, Part, Program
+from abuse_service.cel.program import Kind, LazyProgram, Part, Program
 from abuse_service.cel.slots import NotOffered
 from abuse_service.cel.values import CelError, CelFailure, TooCostly, error_of, plain
 from abuse_service.cel.wire import Checked, Fold, Ident, Node, read_checked
@@ -79,6 +79,10 @@ class Vocabulary:
     def together(self, expressions: Sequence["Expression"]) -> Program:
         """One function of all of them: it takes values by name and gives a value or a `CelError` for each."""
         return Program([expression.part for expression in expressions], self.names)
+
+    def lazily(self, expressions: Sequence["Expression"], costs: Mapping[str, int]) -> LazyProgram:
+        """The same for values that cost something to read: each is asked for when it is needed, if at all."""
+        return LazyProgram([expression.part for expression in expressions], self.names, costs)
 
     def _check(self, text: str, path: str) -> Checked:
         if len(text) > MOST_CHARACTERS:

@@ -33,6 +33,12 @@ def alone(entity: EntityKey) -> Cluster:
 
 def find_cluster(projection: Projection, entity: EntityKey, state: IdentityState) -> Cluster:
     """The cluster around an identity, itself first, `MOST_MEMBERS` at most."""
+    if not state.shared:
+        # As nearly everybody is.
+        own = projection.reservations.of(entity)
+        open_microdollars = 0 if is_paying(state.record) else state.record.spend.cost_microdollars + own
+        kinds = {key[:1] for key in state.strong}
+        return Cluster((entity,), 0, open_microdollars, own, *(int(letter in kinds) for letter in (b"d", b"c", b"m")))
     found: dict[EntityKey, IdentityState] = {entity: state}
     visited: set[EntityKey] = set()
     near = _neighbours(projection, state, found, visited)

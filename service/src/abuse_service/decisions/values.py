@@ -1,12 +1,13 @@
 """The facts that rules read, from the states as they stand. Only those are computed that some rule reads."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import msgspec
 
 from abuse_client.contract import ClassifyPayload
 from abuse_service.decisions.cluster import Cluster
+from abuse_service.decisions.lists import UNBLOCKED
 from abuse_service.enrichment.places import fastest_kmh
 from abuse_service.events.entity import EntityKey, EntityKind
 from abuse_service.events.event import Facts
@@ -30,7 +31,7 @@ class Situation(msgspec.Struct, frozen=True):
     request: ClassifyPayload
     facts: Facts
     is_trusted: bool
-    is_unblocked: bool = False
+    listed: Collection[str] = ()
 
 
 def _profile(situation: Situation, name: str) -> Any:
@@ -82,7 +83,7 @@ READERS: dict[str, Callable[[Situation], Any]] = {
     "identity.is_anonymous": lambda s: s.state.key.startswith("fingerprint:"),
     "identity.is_blocked": lambda s: said.is_blocked(s.state.record),
     "identity.is_deleted": lambda s: s.state.record.deleted is not None,
-    "identity.was_unblocked": lambda s: s.is_unblocked or said.was_unblocked(s.state.record),
+    "identity.was_unblocked": lambda s: UNBLOCKED in s.listed or said.was_unblocked(s.state.record),
     "identity.is_trusted": lambda s: s.is_trusted,
     "identity.is_paying": lambda s: said.is_paying(s.state.record),
     "identity.is_on_paid_plan": lambda s: said.is_on_paid_plan(s.state.record),

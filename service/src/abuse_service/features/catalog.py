@@ -36,7 +36,7 @@ Read = Callable[["Occurrence"], Any]
 class Occurrence:
     """An event with its content, as features see it."""
 
-    __slots__ = ("_values", "at_ms", "content", "event", "identity_number", "names")
+    __slots__ = ("_held", "_values", "at_ms", "content", "event", "identity_number", "names")
 
     def __init__(self, event: Event, content: Content | None, identity_number: int, names: tuple[str, ...]) -> None:
         self.event = event
@@ -45,13 +45,21 @@ class Occurrence:
         self.identity_number = identity_number
         self.names = names
         self._values: dict[str, Any] | None = None
+        self._held: dict[str, bool] = {}
+
+    def holds(self, condition: Expression) -> bool:
+        """Whether the condition holds; features that ask the same of an event share the answer."""
+        known = self._held.get(condition.text)
+        if known is None:
+            known = self._held[condition.text] = condition.holds(self.values) is True
+        return known
 
     @property
     def values(self) -> dict[str, Any]:
         """What CEL reads of the event; built when first asked for."""
         if self._values is None:
-            said = ((name, getattr(self.content, name, None)) for name in self.names)
-            fields = {name: value for name, value in said if value is not None}
+            content = self.content
+            fields = {name: value for name in self.names if (value := getattr(content, name, None)) is not None}
             facts = self.event.facts
             named = msgspec.structs.asdict(facts) if facts else {}
             self._values = {"event": fields, "facts": named, "event_type": self.event.type}
@@ -100,7 +108,7 @@ class Feature:
     def _value_reader(self, declaration: Declaration, path: str) -> Read | None:
         if declaration.aggregate is Aggregate.RATIO:
             matching = _condition(declaration.matching, f"{path}.matching")
-            return lambda occurrence: 1 if matching is not None and matching.holds(occurrence.values) else 0
+            return lambda occurrence: 1 if matching is not None and occurrence.holds(matching) else 0
         if declaration.value is None:
             return None
         value = _value(declaration.value, f"{path}.value")
@@ -112,11 +120,11 @@ class Feature:
 
     def concerns(self, occurrence: Occurrence) -> bool:
         """Whether the event may change the feature's state."""
-        return self._where is None or self._where.holds(occurrence.values) is True
+        return self._where is None or occurrence.holds(self._where)
 
     def update(self, states: dict[str, Any], occurrence: Occurrence) -> None:
         """Take the event into the feature's state, if it is one that the feature reads."""
-        if self._where is not None and self._where.holds(occurrence.values) is not True:
+        if self._where is not None and not occurrence.holds(self._where):
             return
         value = self._value(occurrence) if self._value is not None else 1
         if value is not None:
@@ -155,11 +163,17 @@ class Catalog:
         self.kept = {feature.base: feature for feature in every}
         _check_keys(every, self.kept)
         self.keys = frozenset(feature.key for feature in self.kept.values())
-        self.names = _names_read(feature.declaration for feature in every)
         self._plan: dict[str, dict[bytes, list[Feature]]] = {}
+        by_type: dict[str, list[Declaration]] = {}
         for feature in self.kept.values():
             for event_type in dict.fromkeys(feature.declaration.events):
                 self._plan.setdefault(event_type, {}).setdefault(feature.letter, []).append(feature)
+                by_type.setdefault(event_type, []).append(feature.declaration)
+        self._names = {event_type: _names_read(declarations) for event_type, declarations in by_type.items()}
+
+    def names(self, event_type: str) -> tuple[str, ...]:
+        """Fields of an event of this type that some feature reads."""
+        return self._names.get(event_type, ())
 
     def bound(self, generations: Mapping[str, int]) -> "Catalog":
         """The same features over the states of these generations, by base."""

@@ -77,7 +77,7 @@ class Projection:
         owner = event.identity_entity or self.states.joins.owner(event.joins)
         if owner is None or event.type == ACCOUNT_JUDGED:
             return
-        occurrence = Occurrence(event, content, _number(owner), catalog.names)
+        occurrence = Occurrence(event, content, _number(owner), catalog.names(event.type))
         for letter, features in catalog.plan(event.type).items():
             concerned = [
                 feature
@@ -162,7 +162,7 @@ class Projection:
             for key in entities:
                 self._link(state, owner, key, self._entity(key), at_ms)
             return
-        occurrence = Occurrence(event, content, _number(owner), self.catalog.names)
+        occurrence = Occurrence(event, content, _number(owner), self.catalog.names(event.type))
         for feature in plan.get(_USER_LETTER, ()):
             feature.update(state.features, occurrence)
         for key in entities:

@@ -1,5 +1,6 @@
 """What a record says in one word, for rules and for people."""
 
+import functools
 import re
 from datetime import UTC, datetime
 
@@ -94,8 +95,11 @@ def declined_charges(record: Record) -> int:
 def created_at_ms(record: Record) -> int | None:
     """When the account was created, epoch milliseconds; from ISO 8601 or a database's text, UTC where it names none."""
     text = newest(record.profile, "account_created_at")
-    if not isinstance(text, str):
-        return None
+    return _epoch_ms(text) if isinstance(text, str) else None
+
+
+@functools.lru_cache(maxsize=10_000)
+def _epoch_ms(text: str) -> int | None:
     # A database writes an offset in hours only: "2024-05-01 12:34:56.789+00".
     full = re.sub(r"([+-]\d{2})$", r"\1:00", text.strip()) if ":" in text else text.strip()
     try:

@@ -79,6 +79,19 @@ FACTS: dict[str, tuple[Kind, str]] = {
 }
 """Name, type and meaning."""
 
+COSTS = {
+    "identity.is_paying": 4,
+    "identity.is_on_paid_plan": 3,
+    "identity.has_sso": 3,
+    "identity.granted_microdollars": 5,
+    "identity.payment_age_days": 5,
+    "identity.age_days": 5,
+    "identity.travel_kmh": 8,
+    "identity.countries_1h": 8,
+    "identity.countries_24h": 8,
+}
+"""Facts that cost more to read than a field, in reads of one field; other facts cost 1, features 10 to 50."""
+
 OWN_LISTS = {
     "trusted": "stands in the list of those whom no rule touches",
     "blocked": "stands in the list of those who are not served",
