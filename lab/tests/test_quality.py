@@ -1,6 +1,7 @@
 """The judge of detection quality: its worlds, its gateway, its arithmetic."""
 
 import ast
+import asyncio
 import importlib
 import json
 import random
@@ -29,14 +30,15 @@ from abuse_client.contract import (
 from abuse_lab.__main__ import app
 from abuse_lab.quality import abuse, honest
 from abuse_lab.quality.ablate import without
-from abuse_lab.quality.calls import Account, Endpoint, Usage, World
+from abuse_lab.quality.calls import Account, Call, Endpoint, Usage, World
 from abuse_lab.quality.cloud import Cloud, Profile
 from abuse_lab.quality.doors import timed
 from abuse_lab.quality.gateway import Fate, obey
 from abuse_lab.quality.measure import Share, measure, summarize
-from abuse_lab.quality.play import Course
+from abuse_lab.quality.play import Course, Player
 from abuse_lab.quality.runs import JUDGEMENT_SEEDS, TUNING_SEEDS, Plan, plan_of, play_world, run_plan
 from abuse_lab.quality.world import ABUSE, DAYS, HONEST, build_world
+from abuse_service.policy.entries import read_entry
 from abuse_service.policy.policy import DEFAULT_POLICY
 
 SIZE = 0.15
@@ -95,12 +97,13 @@ def test_labels_are_complete(world: World) -> None:
 
 
 def test_calls_are_in_event_time(world: World) -> None:
-    """Nothing happens before what happened before it, and nobody asks before he signed up."""
+    """Nothing happens before what happened before it, and nobody with an account asks before he signed up."""
     times = [call.at_ms for call in world.calls]
     assert times == sorted(times)
     signed_up = {call.account.user_id: call.at_ms for call in world.calls if call.fields.get("event_type") == "signup"}
     for call in world.calls:
-        assert signed_up[call.account.user_id] <= call.at_ms
+        if not call.account.user_id.startswith("visitor-"):
+            assert signed_up[call.account.user_id] <= call.at_ms
 
 
 def test_payloads_keep_the_contract(world: World) -> None:
@@ -110,6 +113,9 @@ def test_payloads_keep_the_contract(world: World) -> None:
         if call.endpoint is Endpoint.EVENTS:
             for event in call.fields["events"]:
                 assert not isinstance(decode_event(event), UnknownEvent)
+            continue
+        if call.endpoint in (Endpoint.BLOCK, Endpoint.TRUST):
+            assert read_entry(call.fields["entry"])
             continue
         reading = readers[call.endpoint].read(msgspec.json.encode(call.fields))
         assert reading.malformed == ()
@@ -171,7 +177,15 @@ def test_judgement_is_not_tuning() -> None:
 
 def small_plan(**more: object) -> Plan:
     """A few patterns in one small world."""
-    patterns = ("scraper", "drain_cluster", "payment_fraud", "household", "declined_then_paid")
+    patterns = (
+        "scraper",
+        "drain_cluster",
+        "payment_fraud",
+        "listed_return",
+        "household",
+        "declined_then_paid",
+        "visitor",
+    )
     return Plan(**({"seeds": (7,), "patterns": patterns, "size": SIZE} | more))  # type: ignore[arg-type]
 
 
@@ -204,6 +218,7 @@ def test_time_is_written_where_it_is_absent() -> None:
     assert timed(Endpoint.AUTH, {"email": "a@example.com"}, 5) == {"occurred_at": 5, "email": "a@example.com"}
     events = {"events": [{"type": "user.deleted", "data": {}}, {"type": "stripe.x", "occurred_at": 3, "data": {}}]}
     assert [event["occurred_at"] for event in timed(Endpoint.EVENTS, events, 5)["events"]] == [5, 3]
+    assert timed(Endpoint.TRUST, {"entry": "ip:192.0.2.1"}, 5) == {"entry": "ip:192.0.2.1"}
 
 
 def answer(verdict: Verdict, action: ResolvedAction | None = None, **metadata: object) -> Classification:
@@ -244,6 +259,13 @@ OWN_KEY = {"is_byok": True}
         ),
         (
             answer(Verdict.CHALLENGE, ResolvedAction.LOG, challenge_type=ChallengeType.TURNSTILE),
+            Profile.RICH,
+            {},
+            Fate.PROXIED,
+        ),
+        (answer(Verdict.CHALLENGE, ResolvedAction.RATE_LIMIT), Profile.TODAY, {}, Fate.REFUSED),
+        (
+            answer(Verdict.CHALLENGE, ResolvedAction.RATE_LIMIT, challenge_type=ChallengeType.TURNSTILE),
             Profile.RICH,
             {},
             Fate.PROXIED,
@@ -295,6 +317,78 @@ def test_figures_add_up() -> None:
     assert figures.prevented == pytest.approx(0.8)
     summary = summarize([*some, course(Verdict.SOFT_BLOCK, 0, 0, is_abusive=False)])
     assert summary.told() == {"recall": 0.75, "honest_hurt": 1.0, "spend_prevented": 0.8}
+
+
+def test_refused_by_an_action_is_hurt() -> None:
+    """An honest account whose request a challenge's action refused is hurt, and no longer only challenged."""
+    refused = course(Verdict.CHALLENGE, 100, 0, is_abusive=False)
+    refused.is_refused = True
+    figures = measure([refused, course(Verdict.CHALLENGE, 100, 100, is_abusive=False)])
+    assert (figures.hurt.hits, figures.challenged.hits) == (1, 1)
+
+
+class Refusing:
+    """A door that refuses each request so many times before it serves it, and keeps what it was sent."""
+
+    def __init__(self, times: int) -> None:
+        self._times = times
+        self.asked: list[tuple[int, str]] = []
+        self.reports = 0
+
+    async def post(self, endpoint: Endpoint, fields: dict[str, object], at_ms: int) -> bytes:
+        """The answer."""
+        if endpoint is Endpoint.COST:
+            self.reports += 1
+            return b"{}"
+        self.asked.append((at_ms, str(fields["event_id"])))
+        if len(self.asked) > self._times:
+            return msgspec.json.encode(answer(Verdict.ALLOW))
+        return msgspec.json.encode(answer(Verdict.SOFT_BLOCK, ResolvedAction.RATE_LIMIT))
+
+
+@pytest.mark.parametrize(("refusals", "retries", "asked", "spent"), [(2, 3, 3, 900), (9, 3, 4, 0), (9, 0, 1, 0)])
+def test_refused_clients_ask_again(refusals: int, retries: int, asked: int, spent: int) -> None:
+    """A client asks again as often as its account says, each time as a new event and later; one wish is counted."""
+    account = Account(user_id="u", retries=retries, **WHO)  # type: ignore[arg-type]
+    usage = Usage(model="m", cost_microdollars=900, input_tokens=1, output_tokens=1, seconds=1.0)
+    call = Call(
+        at_ms=1_000,
+        endpoint=Endpoint.CLASSIFY,
+        account=account,
+        fields={"event_id": "e", "kilo_user_id": "u"},
+        usage=usage,
+        is_abuse=True,
+    )
+    door = Refusing(refusals)
+    player = Player(door, Profile.TODAY, Cloud(Profile.TODAY, random.Random(1), random.Random(1)))
+    [fared] = asyncio.run(player.play(World(seed=1, accounts=[account], calls=[call]))).values()
+    assert [at_ms for at_ms, _ in door.asked] == [1_000, 2_000, 4_000, 8_000][:asked]
+    assert len({event_id for _, event_id in door.asked}) == asked
+    assert (fared.asked, fared.asked_microdollars, fared.spent_microdollars) == (1, 900, spent)
+    assert door.reports == (spent > 0)
+    assert fared.is_refused
+
+
+def test_operators_lists_are_obeyed(profile: Profile) -> None:
+    """Whom an operator lists as blocked is refused from then on, and whom he trusts is served at any pace."""
+    plan = small_plan(profiles=(profile,), patterns=("listed_return", "trusted_partner"))
+    world = build_world(7, profile, plan.patterns, plan.size)
+    listed_at_ms = {call.fields["entry"]: call.at_ms for call in world.calls if call.endpoint is Endpoint.BLOCK}
+    assert listed_at_ms
+    for fared in play_world(world, profile, plan):
+        if fared.account.is_abusive:
+            assert fared.gravest is Verdict.HARD_BLOCK
+        else:
+            assert fared.gravest is Verdict.ALLOW
+
+
+def test_visitors_have_no_account(world: World) -> None:
+    """Who has no account never signs up, and the gateway names him by a made-up id or not at all."""
+    visits = [call for call in world.calls if call.account.user_id.startswith("visitor-")]
+    assert {call.account.pattern for call in visits} == {"anonymous_drain", "visitor"}
+    for call in visits:
+        assert call.endpoint is Endpoint.CLASSIFY
+        assert str(call.fields["kilo_user_id"] or "anon:").startswith("anon:")
 
 
 def test_only_abuse_of_a_stolen_account_counts() -> None:

@@ -88,6 +88,10 @@ class Actor:
         self.is_blocked = False
         self._events(at_ms, self.cloud.event("user.unblocked", self.person, reason=reason, actor_email=actor_email))
 
+    def stop_device_check(self) -> None:
+        """Keep the device check from ending, as an ad-blocker does."""
+        self._is_checked = False
+
     # money
 
     def acquire(self, at_ms: int, microdollars: int, *, is_free: bool) -> None:

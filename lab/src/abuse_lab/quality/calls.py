@@ -18,6 +18,8 @@ class Endpoint(enum.StrEnum):
     CLASSIFY = "/api/classify"
     EVENTS = "/api/events"
     COST = "/api/usage/cost"
+    BLOCK = "/api/console/lists/blocked/add"
+    TRUST = "/api/console/lists/trusted/add"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,9 +42,10 @@ class Usage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Account:
-    """One account with its label, which the service never sees.
+    """One account, or one visitor without any, with its label, which the service never sees.
 
-    ``passes_turnstile`` and ``passes_payment`` say what its owner can do when a gateway challenges him.
+    ``passes_turnstile`` and ``passes_payment`` say what its owner can do when a gateway challenges him, ``retries`` how
+    often his client asks again after a refusal.
     """
 
     user_id: str
@@ -50,11 +53,12 @@ class Account:
     is_abusive: bool
     passes_turnstile: bool = True
     passes_payment: bool = True
+    retries: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Call:
-    """One call of the cloud at an instant of event time.
+    """One call of the cloud, or of one of its operators, at an instant of event time.
 
     ``is_abuse`` is false for what the owner of an account did before it was stolen or turned bad.
     """

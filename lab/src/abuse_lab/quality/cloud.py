@@ -36,6 +36,7 @@ class Cloud:
         # Off in half of today's worlds; elsewhere some browsers still stop it.
         self.device_checked_share = 0.9 if self.is_rich else (0.0 if draws[4] < 0.5 else 0.75)
         self.spells_like_database = draws[5] < 0.5
+        self.names_visitors = draws[6] < 0.5
         self._ids = ids
 
     def auth(self, person: Person, event_type: str, connection: Connection, said: dict[str, Any]) -> Fields:
@@ -77,7 +78,7 @@ class Cloud:
     ) -> Fields:
         """A request that waits for its classification."""
         fields: Fields = {
-            "kilo_user_id": person.user_id,
+            "kilo_user_id": person.user_id or None,
             "organization_id": said.get("organization_id"),
             "project_id": None,
             "provider": provider,

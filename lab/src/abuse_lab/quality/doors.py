@@ -11,10 +11,13 @@ import msgspec
 from abuse_lab.lane import Lane, local_address, request_bytes
 from abuse_lab.quality.calls import Endpoint, Fields
 from abuse_lab.service_process import run_service
+from abuse_service.console_api.lists import change_list
 from abuse_service.settings import Settings
 from abuse_service.wiring import Service
 
 _SOURCE = "cloud"
+_OPERATOR = "operator@cloud.example"
+_LISTS = {Endpoint.BLOCK: "blocked", Endpoint.TRUST: "trusted"}
 _MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 _encode = msgspec.json.Encoder().encode
 
@@ -48,6 +51,8 @@ class InProcess:
             return _encode(await flow.take_cost(body, _SOURCE))
         if endpoint is Endpoint.AUTH:
             return await flow.take_auth(body, _SOURCE)
+        if endpoint in _LISTS:
+            return _encode(await change_list(flow, _LISTS[endpoint], "added", body, _OPERATOR))
         return _encode(await flow.take_events(body, _SOURCE))
 
 
@@ -66,7 +71,10 @@ class OverHttp:
 
 
 def timed(endpoint: Endpoint, fields: Fields, at_ms: int) -> Fields:
-    """The same call with its instant written into it where it says none."""
+    """The same call with its instant written into it where it says none and can say one."""
+    if endpoint in _LISTS:
+        # What an operator does is stamped by the service; no wish of his names a time.
+        return fields
     if endpoint is not Endpoint.EVENTS:
         return {"occurred_at": at_ms} | fields
     events: list[dict[str, Any]] = fields["events"]

@@ -2,11 +2,12 @@
 
 - *Today's* gateway obeys the resolved action alone: ``block`` and ``rate-limit`` refuse this request, ``quarantine-3``
   routes it to a free model (own keys excepted), ``quarantine-1`` and ``-2`` only delay it, all else changes nothing.
-- A *rich* gateway obeys the verdict too: HARD_BLOCK refuses, a SOFT_BLOCK's model override is taken, CHALLENGE refuses
-  until its owner has passed that kind of challenge once.
+- A *rich* gateway obeys the verdict too: HARD_BLOCK refuses, a SOFT_BLOCK's model override is taken. A CHALLENGE is put
+  to the owner, and until he has passed that kind once it refuses; the action that goes with it is for those who can't.
 - Honest people pass every challenge at once: the request that was challenged goes on. An abuser passes a turnstile or a
   payment check by chance, drawn once for his account (`Abuser`); who fails is refused as long as he is challenged.
-- Nobody asks again after a refusal: what was refused was not spent.
+- Some clients ask three times again after a refusal (`Account.retries`), honest ones too: what is refused each time was
+  not spent, and one that is answered late was.
 """
 
 import enum
@@ -46,12 +47,12 @@ def obey(answer: Classification, account: Account, usage: Usage, profile: Profil
 
 def _fate(answer: Classification, account: Account, usage: Usage, profile: Profile) -> Fate:
     action = answer.rules_engine.resolved_action if answer.rules_engine else None
+    if profile is Profile.RICH and answer.verdict is Verdict.CHALLENGE:
+        return Fate.PROXIED if _passes(answer.action_metadata.challenge_type, account) else Fate.REFUSED
     if action in (ResolvedAction.BLOCK, ResolvedAction.RATE_LIMIT):
         return Fate.REFUSED
     if profile is Profile.RICH:
         if answer.verdict is Verdict.HARD_BLOCK:
-            return Fate.REFUSED
-        if answer.verdict is Verdict.CHALLENGE and not _passes(answer.action_metadata.challenge_type, account):
             return Fate.REFUSED
         has_override = answer.verdict is Verdict.SOFT_BLOCK and answer.action_metadata.model_override is not None
         if has_override and not usage.is_byok:

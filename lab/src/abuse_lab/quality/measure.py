@@ -49,6 +49,7 @@ class Share:
 class Figures:
     """What became of some accounts.
 
+    ``hurt`` counts a verdict that blocks, and a request that the action beside a challenge refused.
     ``until_requests`` and ``until_microdollars`` are medians over the caught ones, of what was proxied before the first
     verdict other than ALLOW. ``prevented`` is the share of asked-for cost that was never spent.
     """
@@ -87,8 +88,8 @@ class Figures:
 def measure(courses: Sequence[Course]) -> Figures:
     """The figures of some accounts together."""
     caught = [course for course in courses if course.is_caught]
-    hurt = [course for course in courses if course.gravest in _HURTING]
-    challenged = [course for course in courses if course.gravest is Verdict.CHALLENGE]
+    hurt = [course for course in courses if course.gravest in _HURTING or course.is_refused]
+    challenged = [course for course in courses if course.gravest is Verdict.CHALLENGE and not course.is_refused]
     return Figures(
         accounts=len(courses),
         caught=Share(hits=len(caught), of=len(courses)),

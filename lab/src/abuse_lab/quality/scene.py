@@ -5,17 +5,20 @@ No threshold of any policy is known here, and none of the modules that use it ma
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from abuse_lab.quality.actor import DAY_MS, HOUR_MS, MINUTE_MS, Actor, Habits
-from abuse_lab.quality.calls import Account, Call, Fields
+from abuse_lab.quality.calls import Account, Call, Endpoint, Fields
 from abuse_lab.quality.cloud import Cloud
 from abuse_lab.quality.models import EDITORS, Model, Shop
 from abuse_lab.quality.network import Connection, Networks, Place
 from abuse_lab.quality.person import People, Person
 
 __all__ = ["DAY_MS", "HOUR_MS", "MINUTE_MS", "Abuser", "Actor", "Habits", "Scene"]
+
+_RETRIES = (0, 0, 0, 3, 3)
+"""Two clients of five ask three times again."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,11 +71,12 @@ class Scene:
         rng, abuser = self.rng, self._abuser
         person = person or self.people.person()
         account = Account(
-            user_id=person.user_id,
+            user_id=more.pop("known_as", person.user_id),
             pattern=self.pattern,
             is_abusive=abuser is not None,
             passes_turnstile=abuser is None or rng.random() < abuser.turnstile,
             passes_payment=abuser is None or rng.random() < abuser.payment,
+            retries=rng.choice(_RETRIES),
         )
         self.accounts.append(account)
         actor = Actor(
@@ -90,6 +94,12 @@ class Scene:
         actor.use_editor(rng.choice(EDITORS), max_tokens=rng.choice((None, None, 4096, 8192, 16_384)))
         return actor
 
+    def visitor(self, home: Connection) -> Actor:
+        """Somebody who asks without an account; the gateway names him by a made-up id or not at all."""
+        person = self.people.person()
+        made_up = f"anon:{person.user_id[:12]}" if self.cloud.names_visitors else ""
+        return self.actor(replace(person, user_id=made_up), home, known_as=f"visitor-{person.user_id}")
+
     def organization(self, plan: str | None = None, *, has_sso: bool = False, in_free_trial: bool = False) -> Fields:
         """A new organization as its events tell it, on a paid plan unless it is in trial."""
         return {
@@ -98,6 +108,20 @@ class Scene:
             "has_sso": has_sso,
             "in_free_trial": in_free_trial,
         }
+
+    # an operator's deeds
+
+    def block_listed(self, at_ms: int, actor: Actor, entry: str, reason: str) -> None:
+        """An operator puts an entity, such as ``domain:example.com``, in the list of those who are not served."""
+        self._list(Endpoint.BLOCK, at_ms, actor, entry, reason)
+
+    def trust_listed(self, at_ms: int, actor: Actor, entry: str, reason: str) -> None:
+        """An operator puts an entity in the list of those whom no rule touches."""
+        self._list(Endpoint.TRUST, at_ms, actor, entry, reason)
+
+    def _list(self, endpoint: Endpoint, at_ms: int, actor: Actor, entry: str, reason: str) -> None:
+        fields = {"entry": entry, "reason": reason}
+        self.calls.append(Call(at_ms=at_ms, endpoint=endpoint, account=actor.account, fields=fields))
 
     # times
 
