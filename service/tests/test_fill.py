@@ -1,5 +1,6 @@
 """New features are filled in from the log while the service runs, and then say what they always would have said."""
 
+import copy
 import random
 from typing import Any
 
@@ -83,7 +84,6 @@ class Life:
             policy.catalog,
             at_ms=NOW_MS,
             position=self.log.last_position,
-            waiting=self.world.states.joins.waiting,
             ahead=self.log.pending_requests,
         )
 
@@ -103,7 +103,7 @@ class Life:
         self.world.cold.keep(cut)
         states.finish_cut()
         frozen = MemoryColdStates()
-        frozen.kept, frozen.owners = dict(self.world.cold.kept), dict(self.world.cold.owners)
+        frozen.kept, frozen.learned = dict(self.world.cold.kept), copy.deepcopy(self.world.cold.learned)
         self.image = (msgspec.msgpack.decode(msgspec.msgpack.encode(snapshot), type=Snapshot), frozen)
 
     def cut_power(self, policy: Policy | None = None) -> None:
@@ -112,7 +112,7 @@ class Life:
         snapshot, frozen = self.image or (None, MemoryColdStates())
         world = World(policy or self.world.policy)
         world.log = self.log
-        world.cold.kept, world.cold.owners = dict(frozen.kept), dict(frozen.owners)
+        world.cold.kept, world.cold.learned = dict(frozen.kept), copy.deepcopy(frozen.learned)
         world.states = KnownStates(world.cold, most_hot=100)
         world.projection = Projection(world.states, world.policy.catalog)
         recover(self.log, OneImage(snapshot), world.projection, world.standing, now_ms=NOW_MS)

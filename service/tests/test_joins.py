@@ -5,14 +5,16 @@ from typing import Any
 
 import pytest
 
-from abuse_service.identities.joins import Joins
+from abuse_service.events.entity import EntityKind
+from abuse_service.identities.joins import MOST_OWNERS, Joins
 from abuse_service.identities.state import EntityState
-from abuse_service.testing import NOW_MS, MemoryColdStates, World, event, stripe_event
+from abuse_service.testing import NOW_MS, MemoryColdStates, World, event, policy_of, stripe_event
 
 WARNING = "stripe.radar.early_fraud_warning.created"
 DISPUTE = "stripe.charge.dispute.created"
 FAILED = "stripe.charge.failed"
 PAID = "stripe.payment_intent.succeeded"
+CHARGE, OTHER_CHARGE = (b"h" + bytes([number]) * 16 for number in (1, 2))
 ATTACHED, DETACHED = "stripe.payment_method.attached", "stripe.payment_method.detached"
 
 
@@ -98,7 +100,9 @@ def test_event_joins_by_each_id(kind: str, value: object, is_whole: bool) -> Non
 )  # fmt: skip
 def test_ids_are_found_in_each_layout(said: dict[str, Any], joins: list[str]) -> None:
     """Ids are found wherever the two layouts keep them, as text or as an object, and nothing else passes for one."""
-    assert list(World().read_batch(event(DETACHED, **said)).events[0].joins) == joins
+    world = World()
+    found = world.read_batch(event(DETACHED, **said)).events[0].joins
+    assert list(found) == list(world.namer.joins(joins))
 
 
 def test_link_is_learned_over_several_hops() -> None:
@@ -169,16 +173,7 @@ def test_user_in_the_data_counts() -> None:
     world.send(event(FAILED, customer="cus_1", kilo_user_id="u2"))
     world.send(event(FAILED, customer="cus_1", kilo_user_id="anon:1"))
     world.send(event(FAILED, customer="cus_1", kilo_user_id=5))
-    assert (owned(world)[FAILED], owned(world, "u2")[FAILED]) == (3, 1)
-
-
-def test_first_claim_of_an_id_stays() -> None:
-    """An id that one user claimed first is his: another's claim later takes over nothing."""
-    world = World()
-    world.send(event(FAILED, customer="cus_1", kilo_user_id="u1"))
-    world.send(event(FAILED, customer="cus_1", kilo_user_id="u2"))
-    world.send(event(DISPUTE, customer="cus_1"))
-    assert owned(world) == {FAILED: 1, DISPUTE: 1}
+    assert (owned(world)[FAILED], owned(world, "u2")[FAILED]) == (3, 3)
 
 
 def test_card_links_and_never_owns() -> None:
@@ -270,42 +265,109 @@ def test_join_is_known_after_a_restart() -> None:
     assert (owned(again), waiting(again)) == ({FAILED: 1, DISPUTE: 1}, 0)
 
 
-def test_first_owner_stays() -> None:
-    """Of two users who claim one id the first keeps it, whether his claim is in memory, in an image, or on disk."""
+def test_claims_stay_where_they_are_kept() -> None:
+    """Everybody who claims an id is known, and since when, whether that is in memory, in an image, or on disk."""
     cold = MemoryColdStates()
     joins = Joins(cold)
     first, second = (b"u" + bytes([number]) * 16 for number in (1, 2))
-    joins.claim(["charge:ch_1"], first)
-    joins.claim(["charge:ch_1"], second)
-    assert joins.owner(["charge:ch_1"]) == first
-    claimed = joins.begin_cut()
-    joins.claim(["charge:ch_1"], second)
-    assert joins.owner(["charge:ch_1"]) == first
-    cold.owners = dict(claimed)
+    joins.claim([CHARGE], first, 1)
+    joins.claim([CHARGE], first, 2)
+    assert joins.owners([CHARGE]) == [first]
+    joins.begin_cut()
+    joins.claim([CHARGE], second, 3)
+    joins.claim([CHARGE], first, 4)
+    assert (joins.owners([CHARGE]), joins.owners_by([CHARGE], 2)) == ([first, second], [first])
+    cold.learned = joins._old
     joins.finish_cut()
-    assert joins.owner(["charge:ch_1"]) == first
+    joins.claim([CHARGE], first, 5)
+    assert (joins.owners([CHARGE]), joins.owners_by([CHARGE], 2)) == ([first, second], [first])
 
 
-def test_abandoned_cut_keeps_its_owners() -> None:
-    """Claims of an image that did not get to disk go along with the next."""
+def test_abandoned_cut_keeps_its_claims() -> None:
+    """Claims of an image that did not get to disk go along with the next, and of each the first stays."""
     joins = Joins(MemoryColdStates())
     first, second = (b"u" + bytes([number]) * 16 for number in (1, 2))
-    joins.claim(["charge:ch_1"], first)
+    joins.claim([CHARGE], first, 1)
     joins.begin_cut()
-    joins.claim(["charge:ch_1", "charge:ch_2"], second)
+    joins.claim([CHARGE, OTHER_CHARGE], second, 2)
+    joins.claim([CHARGE], first, 3)
     joins.abandon_cut()
-    assert joins.begin_cut() == {"charge:ch_1": first, "charge:ch_2": second}
+    assert joins.begin_cut().claims == {CHARGE: {first: 1, second: 2}, OTHER_CHARGE: {second: 2}}
 
 
 def test_too_many_waiting_events_are_given_up() -> None:
     """What waits for an owner stays within its bound, the oldest goes first; what is left is joined."""
-    joins = Joins(MemoryColdStates(), most_waiting_bytes=100)
-    read = World().read_batch(*[event(DISPUTE, charge=f"ch_{number % 2}", reason="x" * 10) for number in range(9)])
+    joins = Joins(MemoryColdStates(), most_waiting=3)
+    read = World().read_batch(*[event(DISPUTE, charge=f"ch_{number}") for number in range(5)])
     for position, one in enumerate(read.events, start=1):
-        joins.wait(position, one)
-    kept = joins.waiting
-    assert 0 < len(kept) < 9
-    assert kept == tuple(range(10 - len(kept), 10))
-    released = joins.claim(["charge:ch_0"], b"u" + bytes(16)) + joins.claim(["charge:ch_1"], b"u" + bytes(16))
-    assert sorted(position for position, _ in released) == list(kept)
-    assert joins.waiting == ()
+        joins.add_unnamed(position, one, is_waiting=True)
+    assert [waits.position for waits in joins.waiting] == [3, 4, 5]
+
+
+def test_two_claim_one_customer() -> None:
+    """Where two users claim a customer, an event that names only it counts for both, in every order of arrival."""
+    said = [
+        event(FAILED, kilo_user_id="u1", customer="cus_1", charge="ch_1"),
+        event(FAILED, kilo_user_id="u2", customer="cus_1", charge="ch_2"),
+        event(PAID, customer="cus_1", payment_intent="pi_1"),
+        event(DISPUTE, payment_intent="pi_1"),
+        event(WARNING, charge="ch_2"),
+    ]
+    for world in in_each_order(*said):
+        assert owned(world, "u1") == {FAILED: 1, PAID: 1, DISPUTE: 1}
+        assert owned(world, "u2") == {FAILED: 1, PAID: 1, DISPUTE: 1, WARNING: 1}
+        assert waiting(world) == 0
+
+
+def test_event_of_two_counts_once_for_what_they_share() -> None:
+    """A feature of a card takes an event that counts for two users once, one that counts users takes both."""
+    features = (
+        "paid: {entity: card, events: [stripe.payment_intent.succeeded], aggregate: count}\n"
+        "payers: {entity: card, events: [stripe.payment_intent.succeeded], aggregate: distinct, value: identity}"
+    )
+    policy = policy_of(features=features)
+    card = {"card": {"fingerprint": "card-1"}}
+    said = [
+        event(FAILED, kilo_user_id="u1", customer="cus_1"),
+        event(FAILED, kilo_user_id="u2", customer="cus_1"),
+        event(PAID, customer="cus_1", **card),
+    ]
+    for order in itertools.permutations(said):
+        world = World(policy)
+        for one in order:
+            world.send(one)
+        state = world.projection.entity(world.namer.key(EntityKind.CARD, "card-1"))
+        assert state is not None
+        read = [policy.catalog.features[name].read(state.features, NOW_MS) for name in ("paid", "payers")]
+        assert read == [1, 2]
+
+
+def test_organizations_customer_is_nobodys() -> None:
+    """A customer of an organization is the organization's: what names only it counts for no member."""
+    features = "failed: {entity: organization, events: [stripe.charge.failed], aggregate: count}"
+    policy = policy_of(features=features)
+    said = [
+        event(FAILED, kilo_user_id="u1", organization_id="o1", customer="cus_1", charge="ch_1"),
+        event(FAILED, customer="cus_1", charge="ch_2"),
+        event(DISPUTE, charge="ch_1"),
+    ]
+    for order in itertools.permutations(said):
+        world = World(policy)
+        for one in order:
+            world.send(one)
+        assert owned(world, "u1") == {FAILED: 1, DISPUTE: 1}
+        assert waiting(world) == 0
+        state = world.projection.entity(world.namer.key(EntityKind.ORGANIZATION, "o1"))
+        assert state is not None
+        assert policy.catalog.features["failed"].read(state.features, NOW_MS) == 2
+
+
+def test_id_that_everybody_claims_is_no_ones() -> None:
+    """Of an id that is claimed by more users than it can have owners, whoever comes later gets no events."""
+    world = World()
+    for number in range(MOST_OWNERS + 3):
+        world.send(event(FAILED, kilo_user_id=f"u{number}", customer="cus_test"))
+    world.send(event(WARNING, customer="cus_test"))
+    assert len(world.states.joins.owners(world.namer.joins(["customer:cus_test"]))) == MOST_OWNERS
+    assert owned(world, "u0") == {FAILED: 1, WARNING: 1}
+    assert owned(world, f"u{MOST_OWNERS + 1}") == {FAILED: 1}

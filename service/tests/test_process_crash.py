@@ -17,15 +17,26 @@ SENDERS = 4
 
 
 class NoColdStates:
-    """Nothing on disk: everything is folded from the log."""
+    """Nothing on disk but the log: everything is folded from it."""
+
+    def __init__(self, store):
+        self.load_event = store.load_event
 
     def load(self, key):
         """Nothing."""
         return
 
-    def load_owner(self, join):
+    def load_owners(self, join):
         """Nobody."""
-        return
+        return {}
+
+    def load_unnamed(self, join):
+        """Nothing."""
+        return []
+
+    def unnamed_joins(self):
+        """None."""
+        return []
 
 
 class Load:
@@ -121,7 +132,7 @@ def check_directory(data, acknowledged):
     """Open the directory as a restart would, and hold states and log against what was promised."""
     service = Service(Settings(data=data))
     try:
-        counts, fresh = {}, Projection(States(NoColdStates(), 10**9), service.projection.catalog)
+        counts, fresh = {}, Projection(States(NoColdStates(service.store), 10**9), service.projection.catalog)
         for stored in service.store.read(0):
             retell(fresh, stored.position, stored.event)
             name = _name_in(stored.event.body)
@@ -130,8 +141,9 @@ def check_directory(data, acknowledged):
         states, kept = service.projection.states, service.store._reader.execute("SELECT key FROM state")
         for key in {*fresh.states._live, *states._live, *states._resting, *(key for (key,) in kept)}:
             assert states.find(key) == fresh.states.find(key)
-        for join in fresh.states.joins.begin_cut():
-            assert states.joins.owner([join]) == fresh.states.joins.owner([join])
+        learned = fresh.states.joins.begin_cut()
+        for join in learned.claims.keys() | learned.unnamed.keys():
+            assert states.joins.owners([join]) == fresh.states.joins.owners([join])
         assert states.joins.waiting == fresh.states.joins.waiting
         recovered, told = service.projection.reservations.held(), fresh.reservations.held()
         assert (recovered.now_s, sorted(recovered.entries)) == (told.now_s, sorted(told.entries))

@@ -6,6 +6,7 @@ import pytest
 from abuse_service.events.content import Content
 from abuse_service.events.event import ENFORCEMENT_CHANGED, OWN_SOURCE, Event
 from abuse_service.features.projection import Projection
+from abuse_service.identities.joins import Learned
 from abuse_service.identities.states import Cut
 from abuse_service.policy.policy import Policy
 from abuse_service.replay.recover import Recovered, recover
@@ -37,7 +38,7 @@ class MemorySnapshots:
     def discard_snapshot(self) -> None:
         """Forget the image with its states."""
         self.cold.kept.clear()
-        self.cold.owners.clear()
+        self.cold.learned = Learned()
         self.kept = None
 
 
@@ -65,6 +66,7 @@ class Directory:
         again = World(policy or self.world.policy)
         again.log = self.world.log
         again.cold = self.snapshots.cold
+        again.cold.read_log = lambda: again.log.events
         again.states = KnownStates(again.cold, most_hot=100)
         again.projection = Projection(again.states, again.policy.catalog)
         return again, recover(self.world.log, self.snapshots, again.projection, again.standing, now_ms=NOW_MS)
@@ -161,7 +163,7 @@ def test_waiting_events_wait_on() -> None:
     directory.world.send(event(failed, NOW_MS + 1, charge="ch_1", kilo_user_id="u1"))
     again, _ = directory.start_again()
     assert again.record().event_counts == {"user.blocked": 1, failed: 2}
-    assert again.states.joins.waiting == (3,)
+    assert [waits.position for waits in again.states.joins.waiting] == [3]
 
 
 @pytest.mark.parametrize("has_image", [False, True])

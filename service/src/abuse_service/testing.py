@@ -1,7 +1,7 @@
 """Builders, a fixed clock and in-memory twins, for tests of the service and of what is built upon it."""
 
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -19,6 +19,7 @@ from abuse_service.events.entity import EntityKey, EntityNamer
 from abuse_service.events.event import LIST_CHANGED, OWN_SOURCE, Event, Stored
 from abuse_service.events.log import Appended, Rejected
 from abuse_service.features.projection import Projection
+from abuse_service.identities.joins import Learned
 from abuse_service.identities.record import Record
 from abuse_service.identities.state import IdentityState, State
 from abuse_service.identities.states import Cut, S, States
@@ -46,16 +47,30 @@ class MemoryColdStates:
 
     def __init__(self) -> None:
         self.kept: dict[bytes, bytes] = {}
-        self.owners: dict[str, EntityKey] = {}
+        self.learned = Learned()
+        self.read_log: Callable[[], Sequence[Event]] = list
 
     def keep(self, cut: Cut) -> None:
-        """Take a finished cut in, as the disk would: of two owners of one Stripe id the first stays."""
+        """Take a finished cut in, as the disk would: of equal claims the first stays."""
         self.kept.update(cut.packed)
-        self.owners = cut.owners | self.owners
+        self.learned = self.learned.merge(cut.learned)
 
-    def load_owner(self, join: str) -> EntityKey | None:
-        """Whose a Stripe id is, or ``None``."""
-        return self.owners.get(join)
+    def load_owners(self, join: EntityKey) -> dict[EntityKey, int]:
+        """Who claims a Stripe id."""
+        return self.learned.claims.get(join, {})
+
+    def load_unnamed(self, join: EntityKey) -> list[int]:
+        """Positions of events that carry a Stripe id and name no user."""
+        return self.learned.unnamed.get(join, [])
+
+    def unnamed_joins(self) -> Iterable[EntityKey]:
+        """Every id that `load_unnamed` knows something of."""
+        return self.learned.unnamed
+
+    def load_event(self, position: int) -> Event | None:
+        """The event at a position of the log that stands beside."""
+        log = self.read_log()
+        return log[position - 1] if 0 < position <= len(log) else None
 
     def load(self, key: bytes) -> bytes | None:
         """The packed state, or ``None``."""
@@ -170,6 +185,7 @@ class World:
         self.policy = policy or default_policy()
         self.log = MemoryLog()
         self.cold = MemoryColdStates()
+        self.cold.read_log = lambda: self.log.events
         self.namer = EntityNamer(SECRET)
         self.states = KnownStates(self.cold, most_hot)
         self.projection = Projection(self.states, self.policy.catalog)

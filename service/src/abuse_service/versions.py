@@ -159,7 +159,6 @@ class Versions:
                 catalog,
                 at_ms=at_ms,
                 position=told.positions[0],
-                waiting=self._projection.states.joins.waiting,
                 ahead=self._event_log.pending_requests,
             )
             self.active = policy

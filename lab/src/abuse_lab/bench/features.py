@@ -170,7 +170,7 @@ def _fold(plan: list[Feature], names: tuple[str, ...], states: dict[bytes, State
         mine = states.get(key)
         if mine is None:
             mine = states[key] = {}
-        occurrence = Occurrence(event, content, 1, names)
+        occurrence = Occurrence(event, content, b"u" + bytes(16), names)
         for feature in plan:
             feature.update(mine, occurrence)
     return time.perf_counter() - begun

@@ -114,7 +114,7 @@ def event_view(stored: Stored) -> dict[str, Any]:
         "occurred_at": iso(event.occurred_at_ms),
         "received_at": iso(event.received_at_ms),
         "identity_key": event.identity,
-        "joins": list(event.joins),
+        "joins": [{"kind": KIND_NAMES[key[:1]], "entity": key.hex()} for key in event.joins],
         "entities": [{"kind": KIND_NAMES[key[:1]], "entity": key.hex()} for key in event.entities],
         "request_id": event.request_id,
         "body": msgspec.Raw(blank_controls(event.body)),

@@ -2,6 +2,7 @@
 
 import enum
 import hashlib
+from collections.abc import Iterable
 
 HASH_BYTES = 16
 
@@ -26,12 +27,24 @@ class EntityKind(enum.Enum):
     TEMPLATE = b"t"
 
 
+class StripeKind(enum.Enum):
+    """Kinds of Stripe objects by whose ids events are joined to their users; a customer is an entity as well."""
+
+    CUSTOMER = b"s"
+    CHARGE = b"h"
+    PAYMENT_INTENT = b"p"
+    PAYMENT_METHOD = b"y"
+    INVOICE = b"v"
+    SUBSCRIPTION = b"b"
+
+
 STRONG_KINDS = frozenset(
     kind.value for kind in (EntityKind.DEVICE, EntityKind.CARD, EntityKind.MAILBOX, EntityKind.CUSTOMER)
 )
 """Letters of the kinds that link two identities by themselves; every other kind only weighs (decision 5)."""
 
-KIND_NAMES = {kind.value: kind.name.lower() for kind in EntityKind}
+_KINDS: tuple[EntityKind | StripeKind, ...] = (*EntityKind, *StripeKind)
+KIND_NAMES: dict[bytes, str] = {kind.value: kind.name.lower() for kind in _KINDS}
 
 _MAX_CACHED = 20_000
 
@@ -41,19 +54,29 @@ class EntityNamer:
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
-        self._known: dict[tuple[EntityKind, str], EntityKey] = {}
+        self._known: dict[tuple[EntityKind | StripeKind, str], EntityKey] = {}
 
-    def key(self, kind: EntityKind, value: str) -> EntityKey:
+    def key(self, kind: EntityKind | StripeKind, value: str) -> EntityKey:
         """The key of ``value``: the same for equal kind and value, and not to be turned back without the secret."""
         key = self._known.get((kind, value))
         if key is None:
-            digest = hashlib.blake2b(value.encode(), digest_size=HASH_BYTES, key=self._secret, person=kind.value)
-            key = kind.value + digest.digest()
+            key = self._hash(kind, value)
             if len(self._known) >= _MAX_CACHED:
                 self._known.clear()
             self._known[kind, value] = key
         return key
 
+    def joins(self, ids: Iterable[str]) -> tuple[EntityKey, ...]:
+        """The keys of Stripe ids such as ``charge:ch_1``."""
+        split = (said.partition(":") for said in ids)
+        # Most are seen once or twice: remembered they would push out what is asked for again.
+        return tuple(self._hash(StripeKind[kind.upper()], value) for kind, _, value in split)
+
     def identity(self, identity_key: str) -> EntityKey:
         """The key of an identity, by its identity key (``user:…`` or ``fingerprint:…``)."""
         return self.key(EntityKind.USER, identity_key)
+
+    def _hash(self, kind: EntityKind | StripeKind, value: str) -> EntityKey:
+        letter: bytes = kind.value
+        digest = hashlib.blake2b(value.encode(), digest_size=HASH_BYTES, key=self._secret, person=letter)
+        return letter + digest.digest()

@@ -82,7 +82,8 @@ class Facts(msgspec.Struct, frozen=True, array_like=True):
 class Event(msgspec.Struct, frozen=True, array_like=True):
     """One fact. Kept in the log as a MessagePack array of these fields, in this order.
 
-    ``event_key`` is empty where every receipt counts. ``entities`` are those that the event names beside its identity.
+    ``event_key`` is empty where every receipt counts. ``entities`` are those that the event names beside its identity,
+    ``joins`` the Stripe ids that it carries, as keys.
     ``body`` is the JSON that came, repaired, prompts cut. ``outcome`` is the decision, for events that hold one.
     """
 
@@ -96,7 +97,7 @@ class Event(msgspec.Struct, frozen=True, array_like=True):
     identity: str | None = None
     identity_entity: EntityKey | None = None
     entities: tuple[EntityKey, ...] = ()
-    joins: tuple[str, ...] = ()
+    joins: tuple[EntityKey, ...] = ()
     facts: Facts | None = None
     outcome: bytes | None = None
     request_id: int | None = None

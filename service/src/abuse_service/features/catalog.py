@@ -13,7 +13,7 @@ from abuse_service.cel.program import Kind
 from abuse_service.cel.vocabulary import Expression, Vocabulary
 from abuse_service.errors import PolicyError
 from abuse_service.events.content import Content
-from abuse_service.events.entity import EntityKind
+from abuse_service.events.entity import EntityKey, EntityKind
 from abuse_service.events.event import Event
 from abuse_service.features.declaration import Aggregate, Declaration, Entity
 from abuse_service.features.distinct import HASH_BYTES
@@ -36,13 +36,23 @@ Read = Callable[["Occurrence"], Any]
 class Occurrence:
     """An event with its content, as features see it."""
 
-    __slots__ = ("_held", "_values", "at_ms", "content", "event", "identity_number", "names")
+    __slots__ = ("_held", "_values", "at_ms", "content", "event", "is_repeat", "names", "owner")
 
-    def __init__(self, event: Event, content: Content | None, identity_number: int, names: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        event: Event,
+        content: Content | None,
+        owner: EntityKey,
+        names: tuple[str, ...],
+        *,
+        is_repeat: bool = False,
+    ) -> None:
+        """``is_repeat`` where the event was taken for another owner before: what is shared counts it once."""
         self.event = event
         self.at_ms = max(0, min(LAST_MS, event.occurred_at_ms))
         self.content = content
-        self.identity_number = identity_number
+        self.owner = owner
+        self.is_repeat = is_repeat
         self.names = names
         self._values: dict[str, Any] | None = None
         self._held: dict[str, bool] = {}
@@ -85,6 +95,8 @@ class Feature:
         self.kind = _KINDS.get(declaration.aggregate, Kind.DOUBLE)
         self._window: Window = self._make_window(declaration.state_key)
         self.key = self.base = self._window.key
+        self._counts_identities = declaration.value == "identity"
+        self._is_shared = self.letter != EntityKind.USER.value
         self._where = _condition(declaration.where, f"{path}.where")
         self._value = self._value_reader(declaration, path)
 
@@ -118,12 +130,22 @@ class Feature:
             return _text(value)
         return _whole(value) if declaration.aggregate in (Aggregate.SUM, Aggregate.MEAN) else _fraction(value)
 
+    def _passes_over(self, occurrence: Occurrence) -> bool:
+        """Whether it knows the event already by another owner, or counts identities and the owner is none."""
+        if self._counts_identities:
+            return occurrence.owner[:1] != EntityKind.USER.value
+        return occurrence.is_repeat and self._is_shared
+
     def concerns(self, occurrence: Occurrence) -> bool:
         """Whether the event may change the feature's state."""
+        if self._passes_over(occurrence):
+            return False
         return self._where is None or occurrence.holds(self._where)
 
     def update(self, states: dict[str, Any], occurrence: Occurrence) -> None:
         """Take the event into the feature's state, if it is one that the feature reads."""
+        if self._passes_over(occurrence):
+            return
         if self._where is not None and not occurrence.holds(self._where):
             return
         value = self._value(occurrence) if self._value is not None else 1
@@ -215,7 +237,7 @@ def _condition(text: str | None, path: str) -> Expression | None:
 def _value(text: str, path: str) -> Read:
     """A reader for a value: the usual paths directly, everything else by CEL."""
     if text == "identity":
-        return lambda occurrence: occurrence.identity_number
+        return lambda occurrence: int.from_bytes(occurrence.owner[1:8], "big")
     holder, _, name = text.partition(".")
     if holder == "event" and name.isidentifier():
         return lambda occurrence: getattr(occurrence.content, name, None)
@@ -266,7 +288,7 @@ def _hash(text: str) -> bytes:
 
 def _identity_hash(occurrence: Occurrence) -> bytes:
     # An entity's key is a hash already.
-    return occurrence.identity_number.to_bytes(HASH_BYTES, "big")
+    return occurrence.owner[1 : 1 + HASH_BYTES]
 
 
 def _text(read: Read) -> Read:

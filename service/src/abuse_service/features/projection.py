@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from abuse_client.contract import CostPayload
 from abuse_service.events.content import Content, content_of
-from abuse_service.events.entity import STRONG_KINDS, EntityKey, EntityKind
+from abuse_service.events.entity import STRONG_KINDS, EntityKey, EntityKind, StripeKind
 from abuse_service.events.event import (
     ACCOUNT_JUDGED,
     REQUEST_CLASSIFIED,
@@ -14,7 +14,7 @@ from abuse_service.events.event import (
     Facts,
 )
 from abuse_service.features.catalog import Catalog, Occurrence
-from abuse_service.features.upkeep import Kept, Upkeep
+from abuse_service.features.upkeep import Fill, Kept, Upkeep
 from abuse_service.identities.fold import fold
 from abuse_service.identities.places import note_place
 from abuse_service.identities.record import Record
@@ -30,6 +30,8 @@ from abuse_service.identities.state import (
 from abuse_service.identities.states import States
 
 _USER_LETTER = EntityKind.USER.value
+_ORGANIZATION_LETTER = EntityKind.ORGANIZATION.value
+_PERSONAL_IDS = frozenset({StripeKind.CHARGE.value, StripeKind.PAYMENT_INTENT.value})
 
 
 class Projection:
@@ -41,19 +43,15 @@ class Projection:
         self.reservations = Reservations()
         self.upkeep = Upkeep.whole(catalog.kept)
 
-    def restore(
-        self, kept: Kept, *, at_ms: int, position: int, waiting: tuple[int, ...], ahead: tuple[int, ...]
-    ) -> None:
+    def restore(self, kept: Kept, *, at_ms: int, position: int, ahead: tuple[int, ...]) -> None:
         """Take the states for what an image says of them; it holds the events up to ``position``."""
         self.upkeep = Upkeep(kept)
-        self.change(self.catalog, at_ms=at_ms, position=position, waiting=waiting, ahead=ahead)
+        self.change(self.catalog, at_ms=at_ms, position=position, ahead=ahead)
 
-    def change(
-        self, catalog: Catalog, *, at_ms: int, position: int, waiting: tuple[int, ...], ahead: tuple[int, ...]
-    ) -> None:
+    def change(self, catalog: Catalog, *, at_ms: int, position: int, ahead: tuple[int, ...]) -> None:
         """Update and read the features of ``catalog`` from now on; those that are new are to be filled."""
         since_ms = {base: feature.matters_since_ms(at_ms) for base, feature in catalog.kept.items()}
-        self.upkeep.change(since_ms, at_ms=at_ms, position=position, waiting=waiting, ahead=ahead)
+        self.upkeep.change(since_ms, at_ms=at_ms, position=position, ahead=ahead)
         self.catalog = catalog.bound(self.upkeep.generations)
 
     def apply(self, position: int, event: Event, content: Content | None) -> None:
@@ -68,30 +66,34 @@ class Projection:
                 self._pass_reservations(event, content)
             self._fold(event, content, event.identity_entity, event.identity or "")
 
-    def fill(self, event: Event, content: Content | None, catalog: Catalog, since_ms: Mapping[str, int]) -> None:
+    def fill(self, event: Event, content: Content | None, catalog: Catalog, fill: Fill) -> None:
         """Take an event that was folded before into the features of ``catalog``: all else knows it.
 
         What is left over in a state from features that are kept no more goes on the way.
-        ``since_ms`` says of each which events are too old to matter.
         """
-        owner = event.identity_entity or self.states.joins.owner(event.joins)
-        if owner is None or event.type == ACCOUNT_JUDGED:
+        if event.type == ACCOUNT_JUDGED:
             return
-        occurrence = Occurrence(event, content, _number(owner), catalog.names(event.type))
-        for letter, features in catalog.plan(event.type).items():
-            concerned = [
-                feature
-                for feature in features
-                if event.occurred_at_ms >= since_ms[feature.base] and feature.concerns(occurrence)
-            ]
-            keys = (owner,) if letter == _USER_LETTER else [key for key in event.entities if key[:1] == letter]
-            for key in keys if concerned else ():
-                state = self.states.edit(key)
-                if state is not None:
-                    for left_over in state.features.keys() - self.catalog.keys:
-                        del state.features[left_over]
-                    for feature in concerned:
-                        feature.update(state.features, occurrence)
+        named = _named(event)
+        owners = [named[0][0]] if named else self.states.joins.owners_by(event.joins, fill.target)
+        for number, owner in enumerate(owners):
+            for occurrence, keys in self._shares(event, content, owner, catalog, is_repeat=number > 0):
+                for key in keys:
+                    self._fill_into(key, occurrence, catalog, fill.since_ms)
+
+    def _fill_into(self, key: EntityKey, occurrence: Occurrence, catalog: Catalog, since_ms: Mapping[str, int]) -> None:
+        event = occurrence.event
+        concerned = [
+            feature
+            for feature in catalog.plan(event.type).get(key[:1], ())
+            if event.occurred_at_ms >= since_ms[feature.base] and feature.concerns(occurrence)
+        ]
+        state = self.states.edit(key) if concerned else None
+        if state is None:
+            return
+        for left_over in state.features.keys() - self.catalog.keys:
+            del state.features[left_over]
+        for feature in concerned:
+            feature.update(state.features, occurrence)
 
     def identity(self, entity: EntityKey) -> IdentityState | None:
         """The identity, to be read; ``None`` where it is not known."""
@@ -125,21 +127,42 @@ class Projection:
             self.reservations.release(content.request_id)
 
     def _apply_joined(self, position: int, event: Event, content: Content | None) -> None:
-        """Fold an event that carries Stripe ids, and whatever waited for what it teaches."""
+        """Fold an event that carries Stripe ids, and those before it that count for its owners from now on."""
         joins = self.states.joins
-        owner = event.identity_entity or joins.owner(event.joins)
-        if owner is None:
-            joins.wait(position, event)
-            return
-        released = deque(joins.claim(event.joins, owner))
-        self._fold(event, content, owner, event.identity or "")
-        while released:
-            # Its other ids are known from now on as well, and others may wait under those.
-            _, waiting = released.popleft()
-            released.extend(joins.claim(waiting.joins, owner))
-            self._fold(waiting, content_of(waiting), owner, "")
+        named = _named(event)
+        owners = [named[0][0]] if named else joins.owners(event.joins)
+        claims = named or [(owner, event.joins) for owner in owners]
+        found = [(owner, joins.claim(ids, owner, position)) for owner, ids in claims]
+        for number, owner in enumerate(owners):
+            self._fold(event, content, owner, event.identity or "", is_repeat=number > 0)
+        if not named:
+            joins.add_unnamed(position, event, is_waiting=not owners)
+        for owner, positions in found:
+            self._deliver(positions, owner, position)
 
-    def _fold(self, event: Event, content: Content | None, owner: EntityKey, identity: str) -> None:
+    def _deliver(self, positions: list[int], owner: EntityKey, learned: int) -> None:
+        """Fold events that name nobody for one who was found to claim an id of theirs, and so their other ids."""
+        joins, taken = self.states.joins, set(positions)
+        queue = deque(positions)
+        while queue:
+            position = queue.popleft()
+            event = joins.load_event(position)
+            if event is None:
+                joins.stop_waiting(position)
+                continue
+            is_repeat = not joins.stop_waiting(position)
+            further = [found for found in joins.claim(event.joins, owner, learned) if found not in taken]
+            taken.update(further)
+            queue.extend(further)
+            self._fold(event, content_of(event), owner, "", is_repeat=is_repeat)
+
+    def _fold(
+        self, event: Event, content: Content | None, owner: EntityKey, identity: str, *, is_repeat: bool = False
+    ) -> None:
+        """Take an event into its owner's state and those of its entities; ``is_repeat`` where these know it."""
+        if owner[:1] != _USER_LETTER:
+            self._fold_shared(event, content, owner, is_repeat=is_repeat)
+            return
         edit = self.states.edit
         at_ms = event.occurred_at_ms
         state = edit(owner)
@@ -162,7 +185,7 @@ class Projection:
             for key in entities:
                 self._link(state, owner, key, self._entity(key), at_ms)
             return
-        occurrence = Occurrence(event, content, _number(owner), self.catalog.names(event.type))
+        occurrence = Occurrence(event, content, owner, self.catalog.names(event.type), is_repeat=is_repeat)
         for feature in plan.get(_USER_LETTER, ()):
             feature.update(state.features, occurrence)
         for key in entities:
@@ -170,6 +193,25 @@ class Projection:
             self._link(state, owner, key, entity, at_ms)
             for feature in plan.get(key[:1], ()):
                 feature.update(entity.features, occurrence)
+
+    def _fold_shared(self, event: Event, content: Content | None, owner: EntityKey, *, is_repeat: bool) -> None:
+        """Take an event of an organization: it has no record, features of what the event names count it."""
+        plan = self.catalog.plan(event.type)
+        for occurrence, keys in self._shares(event, content, owner, self.catalog, is_repeat=is_repeat) if plan else ():
+            for key in keys:
+                for feature in plan.get(key[:1], ()):
+                    feature.update(self._entity(key).features, occurrence)
+
+    def _shares(
+        self, event: Event, content: Content | None, owner: EntityKey, catalog: Catalog, *, is_repeat: bool
+    ) -> list[tuple[Occurrence, tuple[EntityKey, ...]]]:
+        """The event as its owner sees it, for whom it is new, and as those see it that may know it by another owner."""
+        names = catalog.names(event.type)
+        own = Occurrence(event, content, owner, names)
+        others = tuple(key for key in event.entities if key != owner)
+        if not is_repeat:
+            return [(own, (owner, *others))]
+        return [(own, (owner,)), (Occurrence(event, content, owner, names, is_repeat=True), others)]
 
     def _link(self, state: IdentityState, owner: EntityKey, key: EntityKey, entity: EntityState, at_ms: int) -> None:
         link(state, owner, key, entity, at_ms)
@@ -191,8 +233,22 @@ class Projection:
         return state if isinstance(state, EntityState) else self.states.add(key, EntityState())
 
 
-def _number(owner: EntityKey) -> int:
-    return int.from_bytes(owner[1:8], "big")
+def _named(event: Event) -> list[tuple[EntityKey, tuple[EntityKey, ...]]]:
+    """Whom an event names, each with the ids that it says are his.
+
+    A person pays by a charge or an intent; the customer, the subscription and the method behind it are the
+    organization's where one is named.
+    """
+    person = event.identity_entity
+    organization = next((key for key in event.entities if key[:1] == _ORGANIZATION_LETTER), None)
+    if not event.type.startswith("stripe."):
+        organization = None
+    if person is None:
+        return [(organization, event.joins)] if organization else []
+    if organization is None:
+        return [(person, event.joins)]
+    shared = tuple(join for join in event.joins if join[:1] not in _PERSONAL_IDS)
+    return [(person, tuple(join for join in event.joins if join[:1] in _PERSONAL_IDS)), (organization, shared)]
 
 
 def _note_facts(state: IdentityState, facts: Facts, event: Event) -> None:

@@ -13,16 +13,15 @@ class Fill(msgspec.Struct):
     """States that began to be kept at one instant, and how far the events before it were taken in.
 
     Events up to ``target`` come from the log, ``done`` is the newest of them that was taken. ``since_ms`` says of each
-    state (by its base) which events are too old to matter. Events at ``waiting`` have no owner yet: they are taken when
-    he is learned, as all others behind ``target`` are. Requests ``ahead`` were answered before that instant, though
-    their records stand behind ``target``.
+    state (by its base) which events are too old to matter. What an event counts for an owner who was learned behind
+    ``target`` was taken then. Requests ``ahead`` were answered before that instant, though their records stand behind
+    ``target``.
     """
 
     started_at_ms: int
     since_ms: dict[str, int]
     target: int
     done: int = 0
-    waiting: tuple[int, ...] = ()
     ahead: tuple[int, ...] = ()
 
 
@@ -80,12 +79,11 @@ class Upkeep:
         *,
         at_ms: int,
         position: int,
-        waiting: tuple[int, ...],
         ahead: tuple[int, ...],
     ) -> None:
         """Keep these bases from now on and no others. Those that are new begin anew and are to be filled.
 
-        The states hold the events up to ``position``, but for those ``waiting``, and the requests ``ahead`` of it.
+        The states hold the events up to ``position``, and the requests ``ahead`` of it.
         """
         for base in self._generations.keys() - wanted_since_ms.keys():
             del self._generations[base]
@@ -96,7 +94,7 @@ class Upkeep:
         if new:
             self._newest_generation += 1
             self._generations |= dict.fromkeys(new, self._newest_generation)
-            self.fills.append(Fill(at_ms, new, position, 0, waiting, ahead))
+            self.fills.append(Fill(at_ms, new, position, 0, ahead))
         self.fills = [fill for fill in self.fills if fill.since_ms]
         self._doubts = self._find_doubts()
 

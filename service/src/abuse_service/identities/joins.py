@@ -1,98 +1,205 @@
-"""Whose a Stripe id is, and the events that wait until that is learned."""
+"""Whose a Stripe id is, and the events that name no user: they count for everybody who claims one of their ids (0017).
 
-from collections.abc import Iterable
+An event that names its user claims its ids for him. One that names nobody is remembered under each of its ids, counts
+for all who claim one of them, now or later, and hands the claim on to its other ids. So the outcome is the same for any
+order of arrival, and where two users claim one id both have the events.
+"""
+
+import itertools
+from collections.abc import Iterable, Mapping
 from typing import Protocol
+
+import msgspec
 
 from abuse_service.events.entity import EntityKey
 from abuse_service.events.event import Event
-from abuse_service.telemetry import log
 
-Waiting = list[tuple[int, Event]]
-"""Events with their positions, in the order of the log."""
+JoinKey = EntityKey
+"""A letter for the kind of Stripe object and 16 bytes of keyed hash, like an entity's key."""
+
+MOST_OWNERS = 16
+"""Owners of one id. One that more claim is a constant of somebody's program: whoever comes later does not get it."""
+
+MOST_WAITING = 200_000
+"""Events that wait for an owner, at most 40 MB; beyond that the oldest is given up."""
+
+_FILTER_BITS = 1 << 25
 
 
-class ColdOwners(Protocol):
-    """The owners of the last finished cut, on disk."""
+class ColdJoins(Protocol):
+    """The claims of the last finished cut, on disk, and the log."""
 
-    def load_owner(self, join: str) -> EntityKey | None:
-        """Whose the id is, or ``None``."""
+    def load_owners(self, join: JoinKey) -> Mapping[EntityKey, int]:
+        """Who claims the id, each with the position at which that was learned."""
+        ...
+
+    def load_unnamed(self, join: JoinKey) -> Iterable[int]:
+        """Positions of the events that name no user and carry the id."""
+        ...
+
+    def unnamed_joins(self) -> Iterable[JoinKey]:
+        """Every id that `load_unnamed` knows something of."""
+        ...
+
+    def load_event(self, position: int) -> Event | None:
+        """The event at a position of the log; ``None`` where it is kept no more."""
         ...
 
 
-class Joins:
-    """Owners of Stripe ids such as ``charge:ch_1``; the first one stays.
+class Waits(msgspec.Struct, array_like=True, frozen=True):
+    """An event that waits for an owner."""
 
-    What was claimed since the last cut is in memory. Most ids are claimed once and never asked for, so a claim does not
-    read: where two claim one id, the bulk write of the cut keeps the earlier.
+    position: int
+    received_at_ms: int
+
+
+class Learned(msgspec.Struct):
+    """What was learned since a cut: who claims an id, and which events carry it that name nobody."""
+
+    claims: dict[JoinKey, dict[EntityKey, int]] = {}
+    unnamed: dict[JoinKey, list[int]] = {}
+
+    def merge(self, later: "Learned") -> "Learned":
+        """Both together; of a claim that is in both the earlier position stays."""
+        claims = {
+            join: later.claims.get(join, {}) | self.claims.get(join, {})
+            for join in self.claims.keys() | later.claims.keys()
+        }
+        unnamed = {
+            join: [*self.unnamed.get(join, ()), *later.unnamed.get(join, ())]
+            for join in self.unnamed.keys() | later.unnamed.keys()
+        }
+        return Learned(claims, unnamed)
+
+
+class Joins:
+    """Claims on Stripe ids, and the events that name no user.
+
+    What was learned since the last cut is in memory. A claim is written down without a look at those before it, unless
+    some event that names nobody carries the id: most ids are claimed once and never asked for.
     """
 
-    def __init__(self, cold: ColdOwners, most_waiting_bytes: int = 64 * 1024 * 1024) -> None:
-        """Above ``most_waiting_bytes`` the events that wait longest are given up: they stay in the log, unjoined."""
+    def __init__(self, cold: ColdJoins, most_waiting: int = MOST_WAITING) -> None:
         self._cold = cold
-        self._most_waiting_bytes = most_waiting_bytes
-        self._young: dict[str, EntityKey] = {}
-        self._old: dict[str, EntityKey] = {}
-        self._events: dict[int, Event] = {}
-        self._under: dict[str, set[int]] = {}
-        self._waiting_bytes = 0
+        self._most_waiting = most_waiting
+        self._young = Learned()
+        self._old = Learned()
+        self._waiting: dict[int, int] = {}
+        self._carried = _Filter()
+        for join in cold.unnamed_joins():
+            self._carried.add(join)
 
     @property
-    def waiting(self) -> tuple[int, ...]:
-        """Positions of the events that wait."""
-        return tuple(self._events)
+    def waiting(self) -> tuple[Waits, ...]:
+        """The events that nobody claims, in the order of the log."""
+        return tuple(Waits(position, received_at_ms) for position, received_at_ms in sorted(self._waiting.items()))
 
-    def owner(self, joins: Iterable[str]) -> EntityKey | None:
-        """Whose an event with these ids is: the first of them that has an owner says it."""
+    @property
+    def waiting_count(self) -> int:
+        """How many events nobody claims."""
+        return len(self._waiting)
+
+    @property
+    def waiting_since_ms(self) -> int | None:
+        """When the one that waits longest was received, or ``None``."""
+        return next(iter(self._waiting.values()), None)
+
+    def restore(self, waiting: Iterable[Waits]) -> None:
+        """Hold what an image held, beside what is on disk."""
+        self._waiting = {waits.position: waits.received_at_ms for waits in waiting}
+
+    def owners(self, joins: Iterable[JoinKey]) -> list[EntityKey]:
+        """Everybody who claims one of these ids, in the order of their keys."""
+        return sorted({owner for join in joins for owner in self._claims(join)})
+
+    def owners_by(self, joins: Iterable[JoinKey], position: int) -> list[EntityKey]:
+        """Those of them of whom that was known at a position of the log."""
+        claims = (claim for join in joins for claim in self._claims(join).items())
+        return sorted({owner for owner, learned in claims if learned <= position})
+
+    def claim(self, joins: Iterable[JoinKey], owner: EntityKey, position: int) -> list[int]:
+        """Note whose these ids are; returns the positions of events that count for him from now on."""
+        found: set[int] = set()
+        claims = self._young.claims
         for join in joins:
-            # The oldest claim first: it is the one that stays.
-            owner = self._cold.load_owner(join) or self._old.get(join) or self._young.get(join)
-            if owner is not None:
-                return owner
-        return None
+            known = claims.get(join)
+            if known is not None and owner in known:
+                continue
+            if join in self._carried and (positions := self._unnamed(join)):
+                before = self._claims(join)
+                if owner in before or len(before) >= MOST_OWNERS:
+                    continue
+                found.update(positions)
+            if known is None:
+                claims[join] = {owner: position}
+            elif len(known) < MOST_OWNERS:
+                known[owner] = position
+        return sorted(found)
 
-    def claim(self, joins: Iterable[str], owner: EntityKey) -> Waiting:
-        """Note whose these ids are; returns the events that waited for it."""
-        young = self._young
-        for join in joins:
-            if join not in young:
-                young[join] = owner
-        return self._release(joins) if self._under else []
+    def add_unnamed(self, position: int, event: Event, *, is_waiting: bool) -> None:
+        """Remember an event that names nobody under its ids; it waits while nobody claims one of them."""
+        for join in dict.fromkeys(event.joins):
+            self._young.unnamed.setdefault(join, []).append(position)
+            self._carried.add(join)
+        if is_waiting:
+            self._waiting[position] = event.received_at_ms
+            if len(self._waiting) > self._most_waiting:
+                del self._waiting[next(iter(self._waiting))]
 
-    def wait(self, position: int, event: Event) -> None:
-        """Keep an event until one of its ids is claimed."""
-        self._events[position] = event
-        self._waiting_bytes += len(event.body)
-        for join in event.joins:
-            self._under.setdefault(join, set()).add(position)
-        while self._waiting_bytes > self._most_waiting_bytes:
-            given_up = next(iter(self._events))
-            self._forget(given_up)
-            log.warning("too many events wait for their owner, the oldest is given up", position=given_up)
+    def stop_waiting(self, position: int) -> bool:
+        """An event was claimed, or is given up; whether it had waited."""
+        return self._waiting.pop(position, None) is not None
 
-    def begin_cut(self) -> dict[str, EntityKey]:
-        """Set what was claimed so far apart, for the image in the making."""
-        self._old, self._young = self._young, {}
+    def load_event(self, position: int) -> Event | None:
+        """The event at a position of the log; ``None`` where it is kept no more."""
+        return self._cold.load_event(position)
+
+    def received_before(self, at_ms: int, most: int) -> list[int]:
+        """Positions of events that wait since before an instant, the ``most`` that wait longest."""
+        old = (position for position, received_at_ms in self._waiting.items() if received_at_ms < at_ms)
+        return list(itertools.islice(old, most))
+
+    def begin_cut(self) -> Learned:
+        """Set what was learned so far apart, for the image in the making."""
+        self._old, self._young = self._young, Learned()
         return self._old
 
     def finish_cut(self) -> None:
         """What was set apart is on disk."""
-        self._old = {}
+        self._old = Learned()
 
     def abandon_cut(self) -> None:
         """What was set apart did not get to disk."""
-        self._young = self._young | self._old
-        self._old = {}
+        self._young = self._old.merge(self._young)
+        self._old = Learned()
 
-    def _release(self, joins: Iterable[str]) -> Waiting:
-        positions = {position for join in joins for position in self._under.get(join, ())}
-        return [(position, self._forget(position)) for position in sorted(positions)]
+    def _claims(self, join: JoinKey) -> dict[EntityKey, int]:
+        young, old = self._young.claims.get(join, {}), self._old.claims.get(join, {})
+        # The oldest last: it is the one that stays.
+        return young | old | dict(self._cold.load_owners(join))
 
-    def _forget(self, position: int) -> Event:
-        event = self._events.pop(position)
-        self._waiting_bytes -= len(event.body)
-        for join in set(event.joins):
-            under = self._under[join]
-            under.discard(position)
-            if not under:
-                del self._under[join]
-        return event
+    def _unnamed(self, join: JoinKey) -> list[int]:
+        learned = (self._old.unnamed.get(join, ()), self._young.unnamed.get(join, ()))
+        return [*self._cold.load_unnamed(join), *itertools.chain.from_iterable(learned)]
+
+
+class _Filter:
+    """Whether an id was added, now and then a yes too much (Bloom 1970): 3 of 100 with three million ids."""
+
+    def __init__(self) -> None:
+        self._bits = bytearray(_FILTER_BITS >> 3)
+
+    def add(self, join: JoinKey) -> None:
+        for place in _places(join):
+            self._bits[place >> 3] |= 1 << (place & 7)
+
+    def __contains__(self, join: JoinKey) -> bool:
+        return all(self._bits[place >> 3] >> (place & 7) & 1 for place in _places(join))
+
+
+def _places(join: JoinKey) -> tuple[int, int]:
+    # The key is a hash already: any of its bytes are evenly spread.
+    return (
+        int.from_bytes(join[1:5], "big") & (_FILTER_BITS - 1),
+        int.from_bytes(join[5:9], "big") & (_FILTER_BITS - 1),
+    )

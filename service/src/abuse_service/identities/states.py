@@ -10,8 +10,8 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
-from abuse_service.events.entity import EntityKey, EntityKind
-from abuse_service.identities.joins import ColdOwners, Joins
+from abuse_service.events.entity import EntityKind
+from abuse_service.identities.joins import ColdJoins, Joins, Learned
 from abuse_service.identities.packing import pack, squeeze, unpack
 from abuse_service.identities.slab import Slab
 from abuse_service.identities.state import State
@@ -23,8 +23,8 @@ _MOST_ABSENT = 1_000
 _USER_LETTER = EntityKind.USER.value
 
 
-class ColdStates(ColdOwners, Protocol):
-    """The states and the owners of Stripe ids of the last finished cut, on disk."""
+class ColdStates(ColdJoins, Protocol):
+    """The states and the claims on Stripe ids of the last finished cut, on disk."""
 
     def load(self, key: bytes) -> bytes | None:
         """The packed state, or ``None``."""
@@ -38,7 +38,7 @@ class Cut(msgspec.Struct):
     ahead: tuple[int, ...]
     todo: set[bytes]
     packed: dict[bytes, bytes]
-    owners: dict[str, EntityKey]
+    learned: Learned
     small: list[bytes] = []
 
 

@@ -13,7 +13,7 @@ from abuse_client.contract import (
 )
 from abuse_service.enrichment.enricher import Enricher
 from abuse_service.enrichment.places import read_place
-from abuse_service.events.entity import EntityKind, EntityNamer
+from abuse_service.events.entity import EntityKind, EntityNamer, StripeKind
 from abuse_service.events.event import AUTH_SIGNIN, AUTH_SIGNUP, Event, content_event_key, digest, event_key
 from abuse_service.intake.entities import (
     LONGEST_VALUE,
@@ -83,7 +83,7 @@ class AuthIntake:
             identity=identity,
             identity_entity=self._namer.identity(identity),
             entities=tuple(dict.fromkeys(entities)),
-            joins=(f"customer:{customer}",) if customer else (),
+            joins=(self._namer.key(StripeKind.CUSTOMER, customer),) if customer else (),
             facts=facts_of(enriched),
         )
         return AuthReading(event, payload, reading.malformed)

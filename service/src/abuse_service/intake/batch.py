@@ -96,7 +96,7 @@ class BatchIntake:
         )
         return stamped, data
 
-    def _enrich(self, data: Wire) -> tuple[tuple[EntityKey, ...], tuple[str, ...], Facts | None]:
+    def _enrich(self, data: Wire) -> tuple[tuple[EntityKey, ...], tuple[EntityKey, ...], Facts | None]:
         """The entities, joins and facts of an event that names its user."""
         if isinstance(data, OrgEventData):
             return tuple(name_organization(self._namer, data.organization_id)), (), None
@@ -119,7 +119,8 @@ class BatchIntake:
         entities = name_organization(self._namer, organization)
         if content.card and not is_marker(content.card):
             entities.append(self._namer.key(EntityKind.CARD, content.card))
-        if content.customer and not is_marker(content.customer):
+        if content.customer and not organization and not is_marker(content.customer):
+            # An organization's customer is shared by its members, as the organization is.
             entities.append(self._namer.key(EntityKind.CUSTOMER, content.customer))
         stamped = Event(
             name,
@@ -132,7 +133,7 @@ class BatchIntake:
             identity,
             self._namer.identity(identity) if identity else None,
             tuple(entities),
-            content.joins,
+            self._namer.joins(content.joins),
         )
         return stamped, content
 

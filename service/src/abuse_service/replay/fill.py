@@ -67,7 +67,7 @@ class Filler:
 
     def _take_log(self, fill: Fill, until: float, most: int) -> bool:
         """Whether the log was taken in up to the fill's target."""
-        catalog, waiting = self._narrowed(fill), frozenset(fill.waiting)
+        catalog = self._narrowed(fill)
         oldest_ms = min(fill.since_ms.values())
         for _ in range(most):
             if fill.done >= fill.target:
@@ -77,7 +77,7 @@ class Filler:
             if stored is None:
                 fill.done = fill.target
                 continue
-            if stored.event.occurred_at_ms >= oldest_ms and stored.position not in waiting:
+            if stored.event.occurred_at_ms >= oldest_ms:
                 self._take(fill, stored, catalog)
             fill.done = stored.position
             if time.monotonic() >= until:
@@ -106,7 +106,7 @@ class Filler:
         if not catalog.plan(event.type):
             return
         try:
-            self._projection.fill(event, content_of(event), catalog, fill.since_ms)
+            self._projection.fill(event, content_of(event), catalog, fill)
         except Exception:
             log.exception("an event can't be filled in, it is left out", position=stored.position)
 

@@ -41,16 +41,12 @@ def recover(
     if snapshot is None:
         snapshots.discard_snapshot()
     else:
-        projection.restore(
-            snapshot.kept, at_ms=now_ms, position=snapshot.position, waiting=snapshot.waiting, ahead=snapshot.ahead
-        )
+        projection.restore(snapshot.kept, at_ms=now_ms, position=snapshot.position, ahead=snapshot.ahead)
     ahead = set(snapshot.ahead if snapshot else ())
     position = snapshot.position if snapshot else 0
     is_enforced = snapshot.is_enforced if snapshot else None
-    for place in snapshot.waiting if snapshot else ():
-        for stored in event_log.read(place - 1, limit=1):
-            projection.states.joins.wait(stored.position, stored.event)
     if snapshot is not None:
+        projection.states.joins.restore(snapshot.waiting)
         projection.reservations.restore(snapshot.reservations)
         standing.restore(snapshot.stood)
     events = left_out = 0

@@ -7,6 +7,7 @@ import msgspec
 
 from abuse_service.decisions.standing import Stood
 from abuse_service.features.upkeep import Kept
+from abuse_service.identities.joins import Waits
 from abuse_service.identities.packing import STATE_FORMAT
 from abuse_service.identities.reservations import Held
 from abuse_service.identities.states import Cut
@@ -15,8 +16,8 @@ from abuse_service.identities.states import Cut
 class Snapshot(msgspec.Struct, frozen=True):
     """All events up to ``position``, and those with the request ids ``ahead`` of it.
 
-    ``kept`` says which features were folded. ``waiting`` are the positions of events that have no owner yet,
-    ``policies`` those of the policies' activations, ``reservations`` the open ones, and
+    ``kept`` says which features were folded. ``waiting`` are the events that have no owner yet,
+    ``policies`` the positions of the policies' activations, ``reservations`` the open ones, and
     ``stood`` what people said that stands.
     """
 
@@ -24,7 +25,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     ahead: tuple[int, ...]
     kept: Kept = Kept()
     is_enforced: bool = True
-    waiting: tuple[int, ...] = ()
+    waiting: tuple[Waits, ...] = ()
     policies: tuple[int, ...] = ()
     state_format: int = STATE_FORMAT
     reservations: Held = Held()

@@ -11,7 +11,7 @@ from pathlib import Path
 from abuse_service.errors import DirectoryInUse, RefusedToStart, StorageUnavailable
 
 DATABASE_NAME = "abuse.db"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 
 class DataDirectory:
@@ -54,6 +54,11 @@ class DataDirectory:
             if found > FORMAT_VERSION:
                 raise RefusedToStart(
                     f"the data directory {self.path} has format {found}, this version knows {FORMAT_VERSION}"
+                )
+            if 0 < found < FORMAT_VERSION:
+                raise RefusedToStart(
+                    f"the data directory {self.path} has format {found}, from before the first release: "
+                    f"this version reads {FORMAT_VERSION}; start with a new directory"
                 )
             if found < FORMAT_VERSION:
                 connection.executescript(resources.files(__package__).joinpath("schema.sql").read_text())

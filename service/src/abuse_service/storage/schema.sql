@@ -1,5 +1,5 @@
--- What one data directory keeps. The log (block) is the truth; event_key and request index it; state, owner
--- and snapshot are a projection that can be rebuilt from it at any time.
+-- What one data directory keeps. The log (block) is the truth; event_key and request index it; state, claim,
+-- unnamed and snapshot are a projection that can be rebuilt from it at any time.
 
 CREATE TABLE IF NOT EXISTS meta (
     name  TEXT PRIMARY KEY,
@@ -29,10 +29,19 @@ CREATE TABLE IF NOT EXISTS state (
     body BLOB NOT NULL
 ) WITHOUT ROWID;
 
--- Whose a Stripe id is, such as charge:ch_1: the key of its owner's state.
-CREATE TABLE IF NOT EXISTS owner (
-    stripe_id TEXT PRIMARY KEY,
-    key       BLOB NOT NULL CHECK (length(key) = 17)
+-- Who claims a Stripe id: the keys of the id and of the owner's state, and the position at which that was learned.
+CREATE TABLE IF NOT EXISTS claim (
+    stripe_id BLOB    NOT NULL CHECK (length(stripe_id) = 17),
+    owner     BLOB    NOT NULL CHECK (length(owner) = 17),
+    position  INTEGER NOT NULL,
+    PRIMARY KEY (stripe_id, owner)
+) WITHOUT ROWID;
+
+-- Which events carry a Stripe id and name no user.
+CREATE TABLE IF NOT EXISTS unnamed (
+    stripe_id BLOB    NOT NULL CHECK (length(stripe_id) = 17),
+    position  INTEGER NOT NULL,
+    PRIMARY KEY (stripe_id, position)
 ) WITHOUT ROWID;
 
 CREATE TABLE IF NOT EXISTS snapshot (

@@ -34,10 +34,16 @@ FROM json_each(:spans) WHERE true
 ON CONFLICT (key) DO UPDATE SET body = excluded.body
 """
 
-# :ids is a JSON list, :keys one blob of 17 bytes an id. The first owner stays.
-ADD_OWNERS = """
-INSERT OR IGNORE INTO owner (stripe_id, key)
-SELECT value, substr(:keys, key * 17 + 1, 17) FROM json_each(:ids)
+# :ids and :owners are one blob of 17 bytes a row, :positions a JSON list. Of equal claims the first stays.
+ADD_CLAIMS = """
+INSERT OR IGNORE INTO claim (stripe_id, owner, position)
+SELECT substr(:ids, key * 17 + 1, 17), substr(:owners, key * 17 + 1, 17), value FROM json_each(:positions)
+"""
+
+# :ids is one blob of 17 bytes a row, :positions a JSON list.
+ADD_UNNAMED = """
+INSERT OR IGNORE INTO unnamed (stripe_id, position)
+SELECT substr(:ids, key * 17 + 1, 17), value FROM json_each(:positions)
 """
 
 PUT_SNAPSHOT = """

@@ -26,9 +26,14 @@ def write_cut(connection: sqlite3.Connection, cut: Cut, snapshot: bytes) -> None
                 "spans": json.dumps(spans),
             },
         )
-    owners = sorted(cut.owners.items())
-    for start in range(0, len(owners), _ROWS_A_STATEMENT):
-        part = owners[start : start + _ROWS_A_STATEMENT]
-        parameters = {"ids": json.dumps([join for join, _ in part]), "keys": b"".join([key for _, key in part])}
-        connection.execute(statements.ADD_OWNERS, parameters)
+    claimed = cut.learned.claims.items()
+    claims = sorted((join, owner, position) for join, owners in claimed for owner, position in owners.items())
+    for start in range(0, len(claims), _ROWS_A_STATEMENT):
+        joins, owners, positions = zip(*claims[start : start + _ROWS_A_STATEMENT], strict=True)
+        given = {"ids": b"".join(joins), "owners": b"".join(owners), "positions": json.dumps(positions)}
+        connection.execute(statements.ADD_CLAIMS, given)
+    unnamed = sorted((join, position) for join, found in cut.learned.unnamed.items() for position in found)
+    for start in range(0, len(unnamed), _ROWS_A_STATEMENT):
+        joins, positions = zip(*unnamed[start : start + _ROWS_A_STATEMENT], strict=True)
+        connection.execute(statements.ADD_UNNAMED, {"ids": b"".join(joins), "positions": json.dumps(positions)})
     connection.execute(statements.PUT_SNAPSHOT, (cut.position, snapshot))

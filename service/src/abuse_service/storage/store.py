@@ -179,10 +179,24 @@ class SqliteStore:
         row = self._reader.execute("SELECT body FROM state WHERE key = ?", (key,)).fetchone()
         return row[0] if row else None
 
-    def load_owner(self, join: str) -> EntityKey | None:
-        """Whose a Stripe id is, by the last finished cut."""
-        row = self._reader.execute("SELECT key FROM owner WHERE stripe_id = ?", (join,)).fetchone()
-        return row[0] if row else None
+    def load_owners(self, join: EntityKey) -> dict[EntityKey, int]:
+        """Who claims a Stripe id, by the last finished cut."""
+        return dict(self._reader.execute("SELECT owner, position FROM claim WHERE stripe_id = ?", (join,)))
+
+    def load_unnamed(self, join: EntityKey) -> list[int]:
+        """Positions of events that carry a Stripe id and name no user, by the last finished cut."""
+        rows = self._reader.execute("SELECT position FROM unnamed WHERE stripe_id = ?", (join,))
+        return [position for (position,) in rows]
+
+    def unnamed_joins(self) -> Iterator[EntityKey]:
+        """Every id that `load_unnamed` knows something of."""
+        for (join,) in self._reader.execute("SELECT DISTINCT stripe_id FROM unnamed"):
+            yield join
+
+    def load_event(self, position: int) -> Event | None:
+        """The event at a position of the log."""
+        stored = self.find(position)
+        return stored.event if stored else None
 
     def latest_snapshot(self) -> Snapshot | None:
         """What the states on disk are an image of."""
@@ -225,7 +239,8 @@ class SqliteStore:
         try:
             self._reader.execute("BEGIN IMMEDIATE")
             self._reader.execute("DELETE FROM state")
-            self._reader.execute("DELETE FROM owner")
+            self._reader.execute("DELETE FROM claim")
+            self._reader.execute("DELETE FROM unnamed")
             self._reader.execute("DELETE FROM snapshot")
             self._reader.execute("COMMIT")
         except sqlite3.Error as error:
