@@ -176,6 +176,14 @@ class Flow:
         appended = await self.event_log.append([event], then=lambda told: self._take_own(told, event))
         self._count_appended(appended, [event])
 
+    async def tell_all(self, events: list[Event]) -> int:
+        """Make events of ours durable together, each once; how many were known already."""
+        appended = await self.event_log.append(
+            events, then=lambda told: self._fold_appended(told, events, [None] * len(events))
+        )
+        self._count_appended(appended, events)
+        return appended.duplicates
+
     async def switch_enforcement(self, is_enforced: bool, reason: str, actor: str) -> None:
         """Turn all enforcement off or on; kept in the log, so it survives a restart."""
         now_ms = self.now_ms()
@@ -227,7 +235,10 @@ class Flow:
         await self.event_log.append([], kept)
 
     def _take_own(self, appended: Appended, event: Event) -> None:
-        self.judge.standing.take(appended.positions[0], event)
+        position = appended.positions[0]
+        if position:
+            self.judge.standing.take(position, event)
+            self.projection.apply(position, event, None)
         self._keeper.note_folded(1)
 
     def _fold_appended(self, appended: Appended, events: list[Event], contents: list[Content | None]) -> None:

@@ -70,6 +70,9 @@ class Settings(BaseSettings):
     )
     snapshot_events: int = Field(default=100_000, ge=100, description="Events folded between two snapshots, at most.")
     snapshot_seconds: float = Field(default=60.0, gt=0, description="Seconds between two snapshots, at most.")
+    pending_days: float = Field(
+        default=30.0, gt=0, description="Days that a Stripe event may wait for its user before it is noted as expired."
+    )
     classify_wait_for_disk: bool = Field(default=False, description="True: classify answers after its record's commit.")
     waiting_bytes: int = Field(
         default=64 * 2**20, ge=2**20, description="Bytes that wait for the disk before 503 is answered."

@@ -57,6 +57,10 @@ class Metrics:
         self.lost_reservations = Counter(
             "abuse_lost_reservations", "Reservations that ended without a cost report.", ["why"], registry=one
         )
+        self.pending = Gauge("abuse_pending_events", "Stripe events whose user is not known yet.", registry=one)
+        self.pending_seconds = Gauge(
+            "abuse_pending_oldest_seconds", "How long the one waits that waits longest.", registry=one
+        )
         self.filling = Gauge("abuse_features_filling", "Features whose past is being filled in.", registry=one)
         self.guard_trips = Counter("abuse_guard_trips", "Rules that dropped to shadow by themselves.", registry=one)
         self.guarded_rules = Gauge("abuse_guarded_rules", "Rules that wait for a person.", registry=one)

@@ -21,6 +21,7 @@ from abuse_service.intake.cost import CostIntake
 from abuse_service.policy.policy import Policy
 from abuse_service.replay.fill import Filler
 from abuse_service.replay.keeper import SnapshotKeeper
+from abuse_service.replay.pending import PendingKeeper
 from abuse_service.replay.recover import Recovered, recover
 from abuse_service.settings import Settings
 from abuse_service.storage.directory import holds_database, read_owner
@@ -102,6 +103,7 @@ class Service:
             now_ms=now_ms,
         )
         self.filler = Filler(self.store, self.projection, metrics)
+        self.pending = PendingKeeper(self.projection, metrics, self.flow.tell, now_ms, settings.pending_days)
         self._keeping: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -110,6 +112,7 @@ class Service:
         if self._begun.change is not None:
             await self.versions.record_start(self._begun.change)
         self._keeping = [asyncio.create_task(self.keeper.keep()), asyncio.create_task(self.filler.keep())]
+        self._keeping.append(asyncio.create_task(self.pending.keep()))
         log.info(
             "ready",
             position=self.recovered.position,

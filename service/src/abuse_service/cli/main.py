@@ -11,6 +11,7 @@ from rich.table import Table
 
 from abuse_service.cli import show
 from abuse_service.cli.desk import Desk
+from abuse_service.cli.joins import import_app, pending
 from abuse_service.cli.options import AsJson, Data, PolicyPath, Reason, Url, open_desk, read_settings
 from abuse_service.cli.policy import app as policy_app
 from abuse_service.errors import PolicyError, ServiceError
@@ -31,6 +32,8 @@ list_app = typer.Typer(
 app.add_typer(policy_app, name="policy")
 app.add_typer(list_app, name="list")
 app.add_typer(rejected_app, name="rejected")
+app.add_typer(import_app, name="import")
+app.command()(pending)
 app.add_typer(config_app, name="config")
 app.add_typer(enforcement_app, name="enforcement")
 

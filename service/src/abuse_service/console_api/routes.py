@@ -5,6 +5,7 @@ from urllib.parse import parse_qs, unquote
 
 import msgspec
 
+from abuse_service.console_api.joins import conflicting_claims, import_links, show_pending
 from abuse_service.console_api.lists import change_list, show_list, show_lists
 from abuse_service.console_api.policies import Policies
 from abuse_service.console_api.views import decision_view, event_view, identity_view, rejected_view
@@ -43,7 +44,8 @@ class Console:
         for candidate in (key, f"user:{key}"):
             state = projection.identity(self._namer.identity(candidate))
             if state is not None:
-                return identity_view(state, projection.catalog, self._flow.now_ms())
+                view = identity_view(state, projection.catalog, self._flow.now_ms())
+                return view | {"conflicting_claims": conflicting_claims(self._flow, self._namer, state)}
         raise NotFound("no identity has this key; keys look like user:… or fingerprint:…")
 
     def decision(self, request_id: int) -> dict[str, Any]:
@@ -108,6 +110,8 @@ def _look_up(console: Console, head: str, name: str, asked: dict[str, str]) -> A
         return {"events": console.events(_integer(asked.get("after", "0"), "after"), _limit(asked))}
     if head == "rejected":
         return {"rejected": console.rejected(_limit(asked))}
+    if head == "pending":
+        return show_pending(console.flow, _limit(asked))
     if head == "lists":
         return {"entries": show_list(console.flow, name)} if name else {"lists": show_lists(console.flow)}
     raise NotFound("no such route")
@@ -121,6 +125,8 @@ async def _change(desk: Desk, visitor: Visitor, head: str, name: str, body: byte
         list_name, _, verb = name.rpartition("/")
         if list_name and verb in _CHANGES:
             return await change_list(desk.flow, list_name, _CHANGES[verb], body, visitor.source)
+    if head == "links":
+        return await import_links(desk.flow, desk.namer, body, visitor.source)
     if head == "rules" and name.endswith("/release"):
         return await _release(desk.flow, name.removesuffix("/release"), body, visitor.source)
     if head == "policy":

@@ -16,6 +16,8 @@ LIST_CHANGED = "service.list_changed"
 RULE_GUARDED = "service.rule_guarded"
 RULE_RELEASED = "service.rule_released"
 POLICY_ACTIVATED = "service.policy_activated"
+CUSTOMER_LINKED = "service.customer_linked"
+PENDING_EXPIRED = "service.pending_expired"
 
 OWN_TYPES = frozenset(
     {
@@ -29,6 +31,8 @@ OWN_TYPES = frozenset(
         RULE_GUARDED,
         RULE_RELEASED,
         POLICY_ACTIVATED,
+        CUSTOMER_LINKED,
+        PENDING_EXPIRED,
     }
 )
 """Types of events that the service itself makes. A sender who uses one in a batch means something else."""

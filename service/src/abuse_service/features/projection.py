@@ -3,11 +3,16 @@
 from collections import deque
 from collections.abc import Mapping
 
+import msgspec
+
 from abuse_client.contract import CostPayload
 from abuse_service.events.content import Content, content_of
 from abuse_service.events.entity import STRONG_KINDS, EntityKey, EntityKind, StripeKind
 from abuse_service.events.event import (
     ACCOUNT_JUDGED,
+    CUSTOMER_LINKED,
+    OWN_SOURCE,
+    PENDING_EXPIRED,
     REQUEST_CLASSIFIED,
     REQUEST_COST_REPORTED,
     Event,
@@ -31,7 +36,15 @@ from abuse_service.identities.states import States
 
 _USER_LETTER = EntityKind.USER.value
 _ORGANIZATION_LETTER = EntityKind.ORGANIZATION.value
+_NAMING_ORGANIZATIONS = ("stripe.", CUSTOMER_LINKED)
 _PERSONAL_IDS = frozenset({StripeKind.CHARGE.value, StripeKind.PAYMENT_INTENT.value})
+
+
+class Expired(msgspec.Struct, frozen=True):
+    """The body of ``service.pending_expired``: events that nobody claimed in time. Who claims them later has them."""
+
+    positions: list[int]
+    waited_days: float
 
 
 class Projection:
@@ -65,6 +78,9 @@ class Projection:
             if event.request_id or event.type == REQUEST_COST_REPORTED:
                 self._pass_reservations(event, content)
             self._fold(event, content, event.identity_entity, event.identity or "")
+        elif event.type == PENDING_EXPIRED and event.source == OWN_SOURCE:
+            for expired in msgspec.json.decode(event.body, type=Expired).positions:
+                self.states.joins.stop_waiting(expired)
 
     def fill(self, event: Event, content: Content | None, catalog: Catalog, fill: Fill) -> None:
         """Take an event that was folded before into the features of ``catalog``: all else knows it.
@@ -137,11 +153,15 @@ class Projection:
             self._fold(event, content, owner, event.identity or "", is_repeat=number > 0)
         if not named:
             joins.add_unnamed(position, event, is_waiting=not owners)
+        told: set[int] = set()
         for owner, positions in found:
-            self._deliver(positions, owner, position)
+            self._deliver(positions, owner, position, told)
 
-    def _deliver(self, positions: list[int], owner: EntityKey, learned: int) -> None:
-        """Fold events that name nobody for one who was found to claim an id of theirs, and so their other ids."""
+    def _deliver(self, positions: list[int], owner: EntityKey, learned: int, told: set[int]) -> None:
+        """Fold events that name nobody for one who was found to claim an id of theirs, and so their other ids.
+
+        ``told`` are those that this step has folded for another owner.
+        """
         joins, taken = self.states.joins, set(positions)
         queue = deque(positions)
         while queue:
@@ -150,7 +170,9 @@ class Projection:
             if event is None:
                 joins.stop_waiting(position)
                 continue
-            is_repeat = not joins.stop_waiting(position)
+            is_repeat = position in told or bool(joins.owners_by(event.joins, learned - 1))
+            joins.stop_waiting(position)
+            told.add(position)
             further = [found for found in joins.claim(event.joins, owner, learned) if found not in taken]
             taken.update(further)
             queue.extend(further)
@@ -176,7 +198,8 @@ class Projection:
             state.first_seen_ms = at_ms
         if at_ms > state.last_seen_ms:
             state.last_seen_ms = at_ms
-        fold(state.record, event, content)
+        if event.type != CUSTOMER_LINKED:
+            fold(state.record, event, content)
         if event.facts is not None:
             _note_facts(state, event.facts, event)
         entities = event.entities
@@ -241,7 +264,7 @@ def _named(event: Event) -> list[tuple[EntityKey, tuple[EntityKey, ...]]]:
     """
     person = event.identity_entity
     organization = next((key for key in event.entities if key[:1] == _ORGANIZATION_LETTER), None)
-    if not event.type.startswith("stripe."):
+    if not event.type.startswith(_NAMING_ORGANIZATIONS):
         organization = None
     if person is None:
         return [(organization, event.joins)] if organization else []
