@@ -19,6 +19,7 @@ from abuse_service.features.rows import FEW_ROWS, MOST_ROWS
 from abuse_service.policy.document import Case, Document, Outcome, RuleText
 from abuse_service.policy.entries import ENTRY_KINDS
 from abuse_service.policy.guard import GuardText
+from abuse_service.policy.links import LINK_THRESHOLDS
 from abuse_service.policy.prices import RESERVATION_THRESHOLDS, Price, Prices
 from abuse_service.policy.vocabulary import FACTS, OWN_LISTS
 from abuse_service.settings import Settings, Token
@@ -92,6 +93,13 @@ RESERVING = {
     "reservation_output_tokens": "tokens that a request without `max_tokens` is taken to generate",
 }
 
+LINKING = {
+    "link_device_users": "more share an emulator's device, or a default of some library",
+    "link_card_users": "more share a processor's test card",
+    "link_mailbox_users": "more share a role's mailbox, such as a test team's",
+    "link_customer_users": "more share a constant in somebody's program, or a company",
+}
+
 ENTRIES = {
     "user": "is this account",
     "fingerprint": "is this anonymous caller, by the `identity_key` of an answer",
@@ -131,6 +139,10 @@ def tables() -> dict[str, list[str]]:
         "entries": _table(["entry", "the subject"], [[f"`{kind}:…`", ENTRIES[kind]] for kind in ENTRY_KINDS]),
         "prices": _keys(Prices),
         "price": _keys(Price),
+        "linking": _table(
+            ["threshold", "default", "why so many"],
+            [[f"`{name}`", f"`{value}`", LINKING[name]] for name, value in LINK_THRESHOLDS.items()],
+        ),
         "reserving": _table(
             ["threshold", "default", "meaning"],
             [[f"`{name}`", f"`{value}`", RESERVING[name]] for name, value in RESERVATION_THRESHOLDS.items()],

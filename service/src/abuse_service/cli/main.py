@@ -10,6 +10,7 @@ import typer
 from rich.table import Table
 
 from abuse_service.cli import show
+from abuse_service.cli.clusters import cluster, link_app
 from abuse_service.cli.desk import Desk
 from abuse_service.cli.joins import import_app, pending
 from abuse_service.cli.options import AsJson, Data, PolicyPath, Reason, Url, open_desk, read_settings
@@ -33,7 +34,9 @@ app.add_typer(policy_app, name="policy")
 app.add_typer(list_app, name="list")
 app.add_typer(rejected_app, name="rejected")
 app.add_typer(import_app, name="import")
+app.add_typer(link_app, name="link")
 app.command()(pending)
+app.command()(cluster)
 app.add_typer(config_app, name="config")
 app.add_typer(enforcement_app, name="enforcement")
 

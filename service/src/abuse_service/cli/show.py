@@ -22,7 +22,7 @@ def show_identity(view: dict[str, Any]) -> None:
     """An identity's page: who, trusted or not, and the record."""
     record = view["record"]
     decisions = view["decisions"]
-    out.print(f"[bold]{escape(view['identity_key'])}[/]  {_verdict(decisions[0]['verdict'] if decisions else None)}")
+    out.print(f"[bold]{escape(view['identity_key'])}[/]  {verdict(decisions[0]['verdict'] if decisions else None)}")
     out.print(f"seen {view['first_seen_at']} to {view['last_seen_at']}")
     for title, section in record.items():
         if section not in (None, {}, [], False, 0):
@@ -35,7 +35,7 @@ def show_identity(view: dict[str, Any]) -> None:
     for line in decisions:
         signals = ", ".join(line["signals"])
         table.add_row(
-            str(line["request_id"]), line["decided_at"], _verdict(line["verdict"]), line["action"] or "-", signals
+            str(line["request_id"]), line["decided_at"], verdict(line["verdict"]), line["action"] or "-", signals
         )
     if decisions:
         out.print(table)
@@ -45,7 +45,7 @@ def show_identity(view: dict[str, Any]) -> None:
 def show_decision(view: dict[str, Any]) -> None:
     """A decision: the verdict, the reasons in sentences, each rule with the values it read."""
     out.print(
-        f"[bold]{escape(view['identity_key'])}[/]  {_verdict(view['verdict'])}  "
+        f"[bold]{escape(view['identity_key'])}[/]  {verdict(view['verdict'])}  "
         f"risk {view['risk_score']:.2f}  at {view['decided_at']}"
     )
     out.print(f"request {view['request_id']}, policy {view['policy_version']}, log position {view['position']}")
@@ -135,8 +135,9 @@ def show_rows(rows: list[dict[str, Any]]) -> None:
     out.print(table)
 
 
-def _verdict(verdict: str | None) -> str:
-    return f"[{VERDICT_STYLES[verdict]}]{verdict}[/]" if verdict else "[dim]no decision yet[/]"
+def verdict(said: str | None) -> str:
+    """A verdict in its colour."""
+    return f"[{VERDICT_STYLES[said]}]{said}[/]" if said else "[dim]no decision yet[/]"
 
 
 def _compact(section: Any) -> str:

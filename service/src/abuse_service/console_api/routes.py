@@ -5,14 +5,16 @@ from urllib.parse import parse_qs, unquote
 
 import msgspec
 
+from abuse_service.console_api.clusters import change_link, cluster_view
 from abuse_service.console_api.joins import conflicting_claims, import_links, show_pending
 from abuse_service.console_api.lists import change_list, show_list, show_lists
 from abuse_service.console_api.policies import Policies
 from abuse_service.console_api.views import decision_view, event_view, identity_view, rejected_view
 from abuse_service.errors import BadRequest, NotFound
-from abuse_service.events.entity import EntityNamer
+from abuse_service.events.entity import EntityKey, EntityNamer
 from abuse_service.events.event import OWN_SOURCE, RULE_RELEASED, Event
 from abuse_service.flow import Flow
+from abuse_service.identities.state import IdentityState
 from abuse_service.versions import Versions
 
 CONSOLE_BYTES = 16 * 2**20
@@ -40,12 +42,21 @@ class Console:
 
     def identity(self, key: str) -> dict[str, Any]:
         """The record behind an identity key; a bare user id works too. Raises `NotFound`."""
-        projection = self._flow.projection
+        _, state = self.find(key)
+        view = identity_view(state, self._flow.projection.catalog, self._flow.now_ms())
+        return view | {"conflicting_claims": conflicting_claims(self._flow, self._namer, state)}
+
+    def cluster(self, key: str) -> dict[str, Any]:
+        """Who stands next to an identity. Raises `NotFound`."""
+        return cluster_view(self._flow, *self.find(key))
+
+    def find(self, key: str) -> tuple[EntityKey, IdentityState]:
+        """The state behind an identity key. Raises `NotFound`."""
         for candidate in (key, f"user:{key}"):
-            state = projection.identity(self._namer.identity(candidate))
+            entity = self._namer.identity(candidate)
+            state = self._flow.projection.identity(entity)
             if state is not None:
-                view = identity_view(state, projection.catalog, self._flow.now_ms())
-                return view | {"conflicting_claims": conflicting_claims(self._flow, self._namer, state)}
+                return entity, state
         raise NotFound("no identity has this key; keys look like user:… or fingerprint:…")
 
     def decision(self, request_id: int) -> dict[str, Any]:
@@ -102,6 +113,8 @@ async def answer_console(desk: Desk, visitor: Visitor, method: str, path: str, q
 
 
 def _look_up(console: Console, head: str, name: str, asked: dict[str, str]) -> Any:
+    if head == "clusters" and name:
+        return console.cluster(name)
     if head == "identities" and name:
         return console.identity(name)
     if head == "decisions" and name:
@@ -125,6 +138,9 @@ async def _change(desk: Desk, visitor: Visitor, head: str, name: str, body: byte
         list_name, _, verb = name.rpartition("/")
         if list_name and verb in _CHANGES:
             return await change_list(desk.flow, list_name, _CHANGES[verb], body, visitor.source)
+    if head == "clusters" and (verb := name.rpartition("/")[2]) in ("cut", "restore"):
+        entity, state = Console(desk).find(name.rpartition("/")[0])
+        return await change_link(desk.flow, entity, state, body, visitor.source, is_cut=verb == "cut")
     if head == "links":
         return await import_links(desk.flow, desk.namer, body, visitor.source)
     if head == "rules" and name.endswith("/release"):

@@ -63,7 +63,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     ``position`` is the newest position of the log that the decision had seen. ``reasons`` are sentences, the weightiest
     first, never empty. Shares of rules and ``trust`` add up to the risk. ``cluster`` names the linked identities that
-    were counted, ``listed`` the entries of lists, ``degraded`` the parts that failed: what they know is missing.
+    were counted and ``cluster_left_out`` how many more there are, ``listed`` names the entries of lists, ``degraded``
+    the parts that failed: what they know is missing.
     Without ``is_enforced`` the verdict is ALLOW and ``would_be`` is what the rules said. ``reserved_microdollars`` are
     promised to this request until its cost is reported.
     """
@@ -86,6 +87,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     degraded: tuple[str, ...] = ()
     values: dict[str, Any] = {}
     cluster: tuple[str, ...] = ()
+    cluster_left_out: int = 0
     listed: tuple[Listed, ...] = ()
     is_enforced: bool = True
     would_be: Verdict | None = None

@@ -19,6 +19,7 @@ from abuse_service.features.projection import Projection
 from abuse_service.identities.merge import newest
 from abuse_service.identities.state import IdentityState
 from abuse_service.policy.document import Mode
+from abuse_service.policy.links import link_degrees
 from abuse_service.policy.policy import Policy, Rule, Trust
 
 replace = msgspec.structs.replace
@@ -50,6 +51,7 @@ class Judge:
         self.standing = standing
         self._projection = projection
         self._readers = Readers(policy, projection.catalog.features, projection)
+        self.degrees = link_degrees(policy.document.thresholds)
         self.named = name_entries(standing.namer, policy.document.lists)
         every: list[Rule | Trust] = [*policy.rules, *policy.trust]
         self._shown = {id(one): _shown(one.reads, policy.constants) for one in every}
@@ -105,6 +107,7 @@ class Judge:
             degraded=tuple(degraded),
             values=values.told(),
             cluster=self._name_members(cluster.members) if len(cluster.members) > 1 else (),
+            cluster_left_out=cluster.left_out,
             listed=tuple(_told(entry) for entry in listed.values()),
             is_enforced=is_enforced,
             would_be=rules_say if rules_say is not verdict else None,
@@ -130,10 +133,10 @@ class Judge:
 
     def _find_cluster(self, entity: EntityKey, state: IdentityState, degraded: list[str]) -> Cluster:
         try:
-            return find_cluster(self._projection, entity, state)
+            return find_cluster(self._projection, entity, state, self.degrees)
         except Exception:
             note_failure("cluster", degraded)
-            return alone(entity)
+            return alone(entity, state)
 
     def _run_rules(self, values: Values) -> tuple[list[RuleOutcome], list[TrustOutcome]]:
         rules, trust = self.policy.evaluate_lazily(values)

@@ -18,6 +18,8 @@ RULE_RELEASED = "service.rule_released"
 POLICY_ACTIVATED = "service.policy_activated"
 CUSTOMER_LINKED = "service.customer_linked"
 PENDING_EXPIRED = "service.pending_expired"
+LINK_CUT = "service.link_cut"
+LINK_RESTORED = "service.link_restored"
 
 OWN_TYPES = frozenset(
     {
@@ -33,6 +35,8 @@ OWN_TYPES = frozenset(
         POLICY_ACTIVATED,
         CUSTOMER_LINKED,
         PENDING_EXPIRED,
+        LINK_CUT,
+        LINK_RESTORED,
     }
 )
 """Types of events that the service itself makes. A sender who uses one in a batch means something else."""

@@ -11,6 +11,8 @@ from abuse_service.events.entity import STRONG_KINDS, EntityKey, EntityKind, Str
 from abuse_service.events.event import (
     ACCOUNT_JUDGED,
     CUSTOMER_LINKED,
+    LINK_CUT,
+    LINK_RESTORED,
     OWN_SOURCE,
     PENDING_EXPIRED,
     REQUEST_CLASSIFIED,
@@ -29,11 +31,13 @@ from abuse_service.identities.state import (
     Decided,
     EntityState,
     IdentityState,
+    cut,
     link,
     share,
 )
 from abuse_service.identities.states import States
 
+_CUTS = frozenset({LINK_CUT, LINK_RESTORED})
 _USER_LETTER = EntityKind.USER.value
 _ORGANIZATION_LETTER = EntityKind.ORGANIZATION.value
 _NAMING_ORGANIZATIONS = ("stripe.", CUSTOMER_LINKED)
@@ -74,6 +78,8 @@ class Projection:
         """
         if event.joins:
             self._apply_joined(position, event, content)
+        elif event.type in _CUTS and event.source == OWN_SOURCE:
+            self._cut(event)
         elif event.identity_entity is not None:
             if event.request_id or event.type == REQUEST_COST_REPORTED:
                 self._pass_reservations(event, content)
@@ -81,6 +87,13 @@ class Projection:
         elif event.type == PENDING_EXPIRED and event.source == OWN_SOURCE:
             for expired in msgspec.json.decode(event.body, type=Expired).positions:
                 self.states.joins.stop_waiting(expired)
+
+    def _cut(self, event: Event) -> None:
+        state = self.states.edit(event.identity_entity or b"")
+        for key in event.entities:
+            entity = self.states.edit(key)
+            if isinstance(state, IdentityState) and isinstance(entity, EntityState):
+                cut(state, event.identity_entity or b"", key, entity, is_cut=event.type == LINK_CUT)
 
     def fill(self, event: Event, content: Content | None, catalog: Catalog, fill: Fill) -> None:
         """Take an event that was folded before into the features of ``catalog``: all else knows it.

@@ -18,6 +18,9 @@ MOST_DECISIONS = 20
 Seen = tuple[int, int]
 """First and last time of a link, epoch milliseconds."""
 
+Tie = tuple[int, int, int]
+"""The same with how many events said it."""
+
 
 class Decided(msgspec.Struct, array_like=True, frozen=True):
     """A line about one decision, for the identity's page; the decision itself stands in the log."""
@@ -34,7 +37,7 @@ class IdentityState(msgspec.Struct, array_like=True):
 
     ``shared`` are those of the strong links that lead to another identity as well: most identities have none, and a
     decision then need not look at any. What an e-mail once was stays said; ``free_email`` is of the newest
-    one, with its time.
+    one, with its time. ``cuts`` are strong links that an analyst cut.
     """
 
     key: str
@@ -42,8 +45,8 @@ class IdentityState(msgspec.Struct, array_like=True):
     last_seen_ms: int
     record: Record
     features: dict[str, Any] = {}
-    strong: dict[EntityKey, Seen] = {}
-    weak: dict[EntityKey, Seen] = {}
+    strong: dict[EntityKey, Tie] = {}
+    weak: dict[EntityKey, Tie] = {}
     decisions: list[Decided] = []
     was_acted_on: bool = False
     is_hosting: bool = False
@@ -55,13 +58,15 @@ class IdentityState(msgspec.Struct, array_like=True):
     mailbox_dots: int = 0
     has_lookalike_email: bool = False
     free_email: tuple[int, bool] = (0, False)
+    cuts: list[EntityKey] = []
 
 
 class EntityState(msgspec.Struct, array_like=True):
-    """All that is kept of an address, a device, a card and the like."""
+    """All that is kept of an address, a device, a card and the like. ``cuts`` are members whom it links no more."""
 
     members: dict[EntityKey, Seen] = {}
     features: dict[str, Any] = {}
+    cuts: list[EntityKey] = []
 
 
 State = IdentityState | EntityState
@@ -94,7 +99,29 @@ def see(links: dict[EntityKey, Seen], key: EntityKey, at_ms: int, most: int) -> 
         _sort(links)
 
 
-def _sort(links: dict[EntityKey, Seen]) -> None:
+def tie(ties: dict[EntityKey, Tie], key: EntityKey, at_ms: int, most: int) -> None:
+    """The same for the side of an identity, which counts how often."""
+    known = ties.get(key)
+    if known is None:
+        if len(ties) >= most:
+            last = next(reversed(ties))
+            if (at_ms, key) > (ties[last][0], last):
+                return
+            ties.pop(last)
+        ties[key] = (at_ms, at_ms, 1)
+        if len(ties) == most:
+            _sort(ties)
+        return
+    first, latest, count = known
+    if at_ms >= first:
+        ties[key] = (first, max(latest, at_ms), count + 1)
+        return
+    ties[key] = (at_ms, latest, count + 1)
+    if len(ties) >= most:
+        _sort(ties)
+
+
+def _sort(links: dict[EntityKey, Any]) -> None:
     entries = sorted(links.items(), key=lambda entry: (entry[1][0], entry[0]))
     links.clear()
     links.update(entries)
@@ -106,9 +133,20 @@ def link(
     """Note on both sides that an identity and an entity were seen together."""
     see(entity.members, identity_entity, at_ms, MOST_MEMBERS)
     if entity_key[:1] in STRONG_KINDS:
-        see(identity.strong, entity_key, at_ms, MOST_STRONG)
+        tie(identity.strong, entity_key, at_ms, MOST_STRONG)
     else:
-        see(identity.weak, entity_key, at_ms, MOST_WEAK)
+        tie(identity.weak, entity_key, at_ms, MOST_WEAK)
+
+
+def cut(
+    identity: IdentityState, identity_entity: EntityKey, entity_key: EntityKey, entity: EntityState, *, is_cut: bool
+) -> None:
+    """Note on both sides that a link counts no more, or that it does again."""
+    for cuts, other in ((identity.cuts, entity_key), (entity.cuts, identity_entity)):
+        if is_cut and other not in cuts:
+            bisect.insort(cuts, other)
+        elif not is_cut and other in cuts:
+            cuts.remove(other)
 
 
 def share(identity: IdentityState, entity_key: EntityKey) -> None:

@@ -8,6 +8,7 @@ from abuse_service.features.declaration import Aggregate, Entity
 from abuse_service.policy.document import Document, Evidence, RuleText
 from abuse_service.policy.entries import check_entries
 from abuse_service.policy.guard import check_guard
+from abuse_service.policy.links import LINK_THRESHOLDS, check_links
 from abuse_service.policy.prices import RESERVATION_THRESHOLDS, check_prices
 from abuse_service.policy.vocabulary import FACTS, OWN_LISTS, REQUIRED_FEATURES
 
@@ -23,7 +24,9 @@ _AGREEING = {
     Verdict.HARD_BLOCK: (ResolvedAction.BLOCK,),
 }
 _THROTTLES = (ResolvedAction.RATE_LIMIT, ResolvedAction.QUARANTINE_1)
-_READ_BY_ITSELF = frozenset({"trusted_identities", *OWN_LISTS, *REQUIRED_FEATURES, *RESERVATION_THRESHOLDS})
+_READ_BY_ITSELF = frozenset(
+    {"trusted_identities", *OWN_LISTS, *REQUIRED_FEATURES, *RESERVATION_THRESHOLDS, *LINK_THRESHOLDS}
+)
 """Names that the service reads without a rule."""
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 # First parts of the names of facts and constants, and words of CEL: a feature under one of them could not be read.
@@ -81,6 +84,7 @@ def check_laws(document: Document) -> None:
     check_entries(document.lists)
     check_guard(document.guard, {rule.id for rule in document.rules})
     check_prices(document.prices, document.thresholds)
+    check_links(document.thresholds)
     if not 0 < document.outcome.challenge_at <= 1:
         raise PolicyError("expected a risk above 0, at most 1", path="outcome.challenge_at")
     for index, trust in enumerate(document.trust):

@@ -53,6 +53,10 @@ FACTS: dict[str, tuple[Kind, str]] = {
     "mailbox.users": (Kind.INT, "accounts with this account's mailbox, however the address is written"),
     "cluster.size": (Kind.INT, "accounts within two strong links, this one included"),
     "cluster.blocked": (Kind.INT, "blocked accounts one strong link away"),
+    "cluster.left_out": (Kind.INT, "accounts that were reached and not counted: a cluster has 256 at most"),
+    "cluster.spent_microdollars": (Kind.INT, "reported cost of the cluster's accounts for life"),
+    "cluster.disputes": (Kind.INT, "disputed charges of the cluster's accounts"),
+    "cluster.age_days": (Kind.DOUBLE, "since the first of the cluster's accounts was first seen"),
     "cluster.unpaid_microdollars": (
         Kind.INT,
         "cost of the cluster's accounts that never paid, with what is reserved for them",
