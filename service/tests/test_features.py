@@ -1,5 +1,6 @@
 """Declared features: what an event adds to which, and what a declaration may not say."""
 
+import msgspec
 import pytest
 
 from abuse_service.errors import PolicyError
@@ -81,8 +82,13 @@ def declared(**said: object) -> Declaration:
             "value",
         ),
         (
-            "{entity: user, events: [auth.signin], aggregate: top, value: 'string(event)'}",
+            "{entity: user, events: [auth.signin], aggregate: top, value: 'event[event_type]'}",
             "top names its field, as in event.model",
+            "value",
+        ),
+        (
+            "{entity: user, events: [auth.signin], aggregate: top, value: 'event[\"email\"]'}",
+            "top keeps values as they are, and email is personal; count it with distinct",
             "value",
         ),
     ],
@@ -257,6 +263,60 @@ share: {entity: user, events: [request.cost_reported], aggregate: ratio, matchin
     for number, cost in enumerate([0, 3, 6, 9]):
         world.report_cost(request_id=number + 1, cost=cost)
     assert (world.feature("paid"), world.feature("share")) == (3, 0.5)
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        'event["max_tokens"] == 7',
+        'event[?"max_tokens"].orValue(0) == 7',
+        "event.?max_tokens.orValue(0) == 7",
+        "event\n  .max_tokens == 7",
+        '"max_tokens" in event && dyn(event)["max_tokens"] == 7',
+        'event.exists(field, field == "max_tokens") && size(event) > 1',
+        '[event].exists(one, "max_tokens" in one && one["max_tokens"] == 7)',
+    ],
+)
+def test_field_is_read_however_it_is_written(where: str) -> None:
+    """A field reaches the expression in whichever of CEL's ways it is named, and where the event is read as a whole."""
+    said = msgspec.json.encode(where).decode()
+    world = world_with(f"odd: {{entity: user, events: [request.classified], aggregate: count, where: {said}}}")
+    world.classify(max_tokens=7)
+    world.classify()
+    assert world.feature("odd") == 1
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "'event.nobody' == event_type",
+        "event_type == 'a' // as in event.nobody",
+        "['a'].exists(event, event == event_type)",
+    ],
+)
+def test_name_that_is_not_read_is_no_field(where: str) -> None:
+    """A field in a text, in a comment or of a comprehension's own variable is none of the event's."""
+    said = msgspec.json.encode(where).decode()
+    features = f"odd: {{entity: user, events: [request.classified], aggregate: count, where: {said}}}"
+    catalog = policy_of(features=features).catalog
+    assert not {"nobody"} & set(catalog.names("request.classified"))
+
+
+def test_missing_field_is_shown_at_its_spot() -> None:
+    """A field that no event has is marked where it stands, in brackets too."""
+    features = """
+odd:
+  entity: user
+  events: [request.classified]
+  aggregate: count
+  where: event.streamed && event["max_tokns"] > 7
+"""
+    with pytest.raises(PolicyError) as refused:
+        policy_of(features=features)
+    assert refused.value.told().splitlines()[-2:] == [
+        '11 |     where: event.streamed && event["max_tokns"] > 7',
+        "   |                              ^^^^^^^^^^^^^^^^",
+    ]
 
 
 def test_condition_on_absent_field_fails_safe() -> None:

@@ -13,15 +13,15 @@ from abuse_service.cel.limits import (
     MOST_NODES,
     MOST_OPTIONAL_MACROS,
     MOST_STEPS,
-    children,
     count,
     estimate,
 )
 from abuse_service.cel.mistakes import mistake
 from abuse_service.cel.program import Kind, LazyProgram, Part, Program
 from abuse_service.cel.slots import NotOffered
+from abuse_service.cel.uses import FieldUse, fields_read, names_read
 from abuse_service.cel.values import CelError, CelFailure, TooCostly, error_of, plain
-from abuse_service.cel.wire import Checked, Fold, Ident, Node, read_checked
+from abuse_service.cel.wire import Checked, Node, read_checked
 from abuse_service.errors import ExpressionError
 
 _TYPES = {
@@ -113,8 +113,20 @@ class Expression:
     def __init__(self, text: str, part: Part, kinds: Mapping[str, Kind]) -> None:
         self.text = text
         self.part = part
-        self.reads = tuple(dict.fromkeys(_names(part.checked.root, frozenset(), kinds)))
+        self.reads = tuple(dict.fromkeys(name for name in names_read(part.checked.root) if name in kinds))
         self._run = Program([part], kinds).run
+
+    def fields(self, holder: str) -> list[FieldUse]:
+        """What it reads of the map called ``holder``."""
+        return list(fields_read(self.part.checked.root, holder))
+
+    def error_at(self, fault: str, node: Node, path: str, *, through: str) -> ExpressionError:
+        """A mistake that is shown from a node on, through the text that follows next."""
+        line, column = _place(self.text, self.part.checked, node)
+        shown = self.text.split("\n")[line - 1]
+        end = shown.find(through, column - 1)
+        length = end + len(through) - column + 1 if end >= 0 else 1
+        return ExpressionError(fault, path=path, text=self.text, line=line, column=column, length=length)
 
     def evaluate(self, values: Mapping[str, Any]) -> Any:
         """What the expression is under these values, or a `CelError` that says why it can't be told."""
@@ -135,18 +147,6 @@ class Expression:
         """Whether the condition holds; ``None`` where it can't be told."""
         found = self._run(values)[0]
         return found if isinstance(found, bool) else None
-
-
-def _names(node: Node, hidden: frozenset[str], kinds: Mapping[str, Kind]) -> list[str]:
-    """Declared names below a node; a comprehension's own variable hides one of the same name."""
-    if isinstance(node, Ident):
-        name = node.name.lstrip(".")
-        return [name] if node.name not in hidden and name in kinds else []
-    if isinstance(node, Fold):
-        inner = hidden | {node.variable, node.total}
-        outside = [*_names(node.over, hidden, kinds), *_names(node.start, hidden, kinds)]
-        return outside + [name for part in (node.step, node.result) for name in _names(part, inner, kinds)]
-    return [name for child in children(node) for name in _names(child, hidden, kinds)]
 
 
 def _place(text: str, checked: Checked, node: Node) -> tuple[int, int]:

@@ -3,26 +3,25 @@
 import copy
 import functools
 import hashlib
-import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 import msgspec
 
 from abuse_service.cel.program import Kind
-from abuse_service.cel.vocabulary import Expression, Vocabulary
+from abuse_service.cel.vocabulary import Expression
 from abuse_service.errors import PolicyError
 from abuse_service.events.content import Content
 from abuse_service.events.entity import EntityKey, EntityKind
 from abuse_service.events.event import Event
 from abuse_service.features.declaration import Aggregate, Declaration, Entity
 from abuse_service.features.distinct import HASH_BYTES
+from abuse_service.features.reads import EVENT_VOCABULARY, fields_read
 from abuse_service.features.rows import LAST_MS
 from abuse_service.features.windows import Window, make_window, matters_since_ms
 
 LETTERS = {Entity(kind.name.lower()): kind.value for kind in EntityKind} | {Entity.CLUSTER: EntityKind.USER.value}
 
-_VOCABULARY = Vocabulary({"event": Kind.MAP, "facts": Kind.MAP, "event_type": Kind.STRING})
 _KINDS = {
     Aggregate.COUNT: Kind.INT,
     Aggregate.SUM: Kind.INT,
@@ -215,8 +214,7 @@ class Catalog:
 
 def _names_read(declarations: Iterable[Declaration]) -> tuple[str, ...]:
     """Fields of events that some expression reads: only these are handed to it."""
-    texts = [text for said in declarations for text in (said.where, said.matching, said.value) if text]
-    return tuple(sorted({name for text in texts for name in re.findall(r"\bevent\.(\w+)", text)}))
+    return tuple(sorted(frozenset[str]().union(*map(fields_read, declarations))))
 
 
 def _check_keys(features: Iterable[Feature], keepers: Mapping[str, Feature]) -> None:
@@ -231,7 +229,7 @@ _LARGEST = 2**62
 
 
 def _condition(text: str | None, path: str) -> Expression | None:
-    return _VOCABULARY.compile(text, path) if text is not None else None
+    return EVENT_VOCABULARY.compile(text, path) if text is not None else None
 
 
 def _value(text: str, path: str) -> Read:
@@ -243,7 +241,7 @@ def _value(text: str, path: str) -> Read:
         return lambda occurrence: getattr(occurrence.content, name, None)
     if text == "occurred_at":
         return lambda occurrence: occurrence.event.occurred_at_ms
-    expression = _VOCABULARY.compile(text, path, condition=False)
+    expression = EVENT_VOCABULARY.compile(text, path, condition=False)
     return lambda occurrence: expression.read(occurrence.values)
 
 

@@ -1,13 +1,19 @@
 """What features read must be there: events that come, and fields that those have."""
 
-import re
-from collections.abc import Collection, Mapping
+import functools
+from collections.abc import Collection, Iterator, Mapping
 
+from abuse_service.cel.program import Kind
+from abuse_service.cel.vocabulary import Expression, Vocabulary
 from abuse_service.errors import PolicyError
 from abuse_service.events.content import EVENT_FIELDS
 from abuse_service.features.declaration import Aggregate, Declaration
 
-_FIELD = re.compile(r"\bevent\.(\w+)")
+EVENT_VOCABULARY = Vocabulary({"event": Kind.MAP, "facts": Kind.MAP, "event_type": Kind.STRING})
+"""What ``where``, ``matching`` and ``value`` may name."""
+
+VALUES_BESIDE = frozenset({"identity", "occurred_at"})
+"""Values that are no CEL: whose event it is, and when it happened."""
 
 _PERSONAL = frozenset(
     {
@@ -42,25 +48,55 @@ def check_reads(declarations: Mapping[str, Declaration], further_types: Collecti
                     path=f"features.{name}.events",
                 )
         if said.aggregate is Aggregate.TOP:
-            _check_personal(name, said.value or "")
+            _check_personal(name, said)
         if set(said.events) <= EVENT_FIELDS.keys():
             _check_fields(name, said)
 
 
-def _check_personal(name: str, value: str) -> None:
-    for field in _FIELD.findall(value):
-        if field in _PERSONAL:
-            raise PolicyError(
-                f"top keeps values as they are, and {field} is personal; count it with distinct",
-                path=f"features.{name}.value",
-            )
-    if re.search(r"\bevent\b(?!\.\w)", value):
-        raise PolicyError("top names its field, as in event.model", path=f"features.{name}.value")
+def fields_read(said: Declaration) -> frozenset[str]:
+    """The fields of its events that a feature may read."""
+    found = [_fields_of(text) for _, text in _texts(said)]
+    if None in found:
+        return frozenset[str]().union(*(EVENT_FIELDS.get(event_type, ()) for event_type in said.events))
+    return frozenset[str]().union(*(fields for fields in found if fields is not None))
+
+
+@functools.lru_cache(maxsize=5_000)
+def _fields_of(text: str) -> frozenset[str] | None:
+    """The fields that an expression reads; ``None`` for all that there are."""
+    fields = [use.field for use in _compile(text, "").fields("event")]
+    return None if None in fields else frozenset(field for field in fields if field is not None)
+
+
+def _texts(said: Declaration) -> Iterator[tuple[str, str]]:
+    for key, text in (("value", said.value), ("where", said.where), ("matching", said.matching)):
+        if text is not None and text not in VALUES_BESIDE:
+            yield key, text
+
+
+def _compile(text: str, path: str) -> Expression:
+    return EVENT_VOCABULARY.compile(text, path, condition=False)
+
+
+def _check_personal(name: str, said: Declaration) -> None:
+    if said.value is None or said.value in VALUES_BESIDE:
+        return
+    path = f"features.{name}.value"
+    expression = _compile(said.value, path)
+    for use in expression.fields("event"):
+        if use.field is None:
+            raise expression.error_at("top names its field, as in event.model", use.at, path, through="event")
+        if use.field in _PERSONAL:
+            fault = f"top keeps values as they are, and {use.field} is personal; count it with distinct"
+            raise expression.error_at(fault, use.at, path, through=use.field)
 
 
 def _check_fields(name: str, said: Declaration) -> None:
     fields = frozenset[str]().union(*(EVENT_FIELDS[event_type] for event_type in said.events))
-    for key in ("value", "where", "matching"):
-        for field in _FIELD.findall(getattr(said, key) or ""):
-            if field not in fields:
-                raise PolicyError(f"none of its events has a field {field}", path=f"features.{name}.{key}")
+    for key, text in _texts(said):
+        path = f"features.{name}.{key}"
+        expression = _compile(text, path)
+        for use in expression.fields("event"):
+            if use.field is not None and use.field not in fields:
+                fault = f"none of its events has a field {use.field}"
+                raise expression.error_at(fault, use.at, path, through=use.field)
