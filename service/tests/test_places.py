@@ -49,7 +49,9 @@ def noted(seen: list[tuple[int, str, tuple[float | None, float | None]]]) -> lis
 def read(world: World, name: str, at: int = NOW_MS) -> Any:
     """A fact of the identity as a rule would read it."""
     state = world.identity("user:u1")
-    return READERS[name](Situation(b"", state, None, (), at, None, Facts(), is_trusted=False))  # type: ignore[arg-type]
+    ended = world.projection.ended
+    situation = Situation(b"", state, None, (), at, None, Facts(), is_trusted=False, ended=ended)  # type: ignore[arg-type]
+    return READERS[name](situation)
 
 
 @given(events, st.integers())

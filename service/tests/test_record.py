@@ -9,6 +9,7 @@ import pytest
 from abuse_service.identities import facts
 from abuse_service.identities.merge import flatten, newest
 from abuse_service.identities.record import MOST_HISTORY
+from abuse_service.identities.tenure import Tenure, tenures
 from abuse_service.testing import NOW_MS, World, event
 
 EARLIER, LATER = NOW_MS - 2000, NOW_MS - 1000
@@ -184,16 +185,16 @@ def test_histories_keep_the_newest() -> None:
 # organizations
 
 
-def member(world: World, organization_id: str = "o1") -> dict[str, object]:
-    """What holds between the user and an organization."""
-    return facts.memberships(world.record())[organization_id]
+def member(world: World, organization_id: str = "o1", user: str = "u1") -> Tenure:
+    """What holds between a user and an organization."""
+    return tenures(world.record(user), world.projection.ended)[organization_id]
 
 
 def test_own_events_own_memberships() -> None:
     """A snapshot that is stamped after a removal does not bring the member back; it fills what no event said."""
     snapshot = signed_in(LATER, org_memberships=[{"organization_id": "o1", "role": "owner", "plan": "teams"}])
     for world in in_each_order(sent("org.member_removed", EARLIER, organization_id="o1", role="member"), snapshot):
-        assert member(world) == {"is_member": False, "role": "member", "plan": "teams"}
+        assert member(world) == Tenure(False, role="member", plan="teams", until_ms=EARLIER)
 
 
 def test_snapshot_alone_makes_a_member() -> None:
@@ -202,8 +203,8 @@ def test_snapshot_alone_makes_a_member() -> None:
         signed_in(EARLIER, org_memberships=[{"organization_id": "o1", "has_sso": True}]),
         signed_in(LATER, org_memberships=[]),
     ):
-        assert member(world) == {"is_member": True, "has_sso": True}
-        assert facts.has_sso(world.record())
+        assert member(world) == Tenure(True, has_sso=True, since_ms=EARLIER)
+        assert facts.has_sso(world.record(), world.projection.ended)
 
 
 @pytest.mark.parametrize("ending", ["org.member_removed", "org.deleted"])
@@ -211,9 +212,9 @@ def test_removal_ends_membership(ending: str) -> None:
     """A removal or the organization's end ends a membership; a later event begins it anew."""
     added, ended = sent("org.member_added", EARLIER, organization_id="o1"), sent(ending, LATER, organization_id="o1")
     for world in in_each_order(added, ended):
-        assert member(world)["is_member"] is False
+        assert member(world).is_member is False
     for world in in_each_order(added, ended, sent("org.member_added", NOW_MS, organization_id="o1")):
-        assert member(world)["is_member"] is True
+        assert member(world).is_member is True
 
 
 def test_end_wins_within_one_instant() -> None:
@@ -221,7 +222,7 @@ def test_end_wins_within_one_instant() -> None:
     for world in in_each_order(
         sent("org.member_added", LATER, organization_id="o1"), sent("org.member_removed", LATER, organization_id="o1")
     ):
-        assert member(world)["is_member"] is False
+        assert member(world).is_member is False
 
 
 def test_deleted_user_is_no_member() -> None:
@@ -229,8 +230,8 @@ def test_deleted_user_is_no_member() -> None:
     for world in in_each_order(
         sent("user.deleted", EARLIER), sent("org.created", EARLIER - 1, organization_id="o1", has_sso=True)
     ):
-        assert member(world)["is_member"] is False
-        assert not facts.has_sso(world.record())
+        assert member(world).is_member is False
+        assert not facts.has_sso(world.record(), world.projection.ended)
         assert world.record().deleted is not None
 
 
@@ -243,7 +244,7 @@ def test_paid_plan_makes_paying(plan: str | None, in_free_trial: bool | None, pa
     world = World()
     said = {"organization_id": "o1", "plan": plan, "in_free_trial": in_free_trial}
     world.send(event("org.member_added", kilo_user_id="u1", **said))
-    assert facts.is_paying(world.record()) is pays
+    assert facts.is_paying(world.record(), world.projection.ended) is pays
 
 
 def test_too_many_organizations_are_bounded() -> None:
@@ -274,14 +275,14 @@ def test_paid_and_free_stay_apart() -> None:
         )  # fmt: skip
         assert credits.first_paid_at_ms == EARLIER - 5
         assert newest(credits.reported_total, "microdollars") == 8
-        assert facts.is_paying(world.record())
+        assert facts.is_paying(world.record(), world.projection.ended)
 
 
 def test_grant_alone_does_not_pay() -> None:
     """Who was only given credits is not paying."""
     world = World()
     world.send(event("billing.credit_purchased", kilo_user_id="u1", microdollars_acquired=7, is_free=True))
-    assert not facts.is_paying(world.record())
+    assert not facts.is_paying(world.record(), world.projection.ended)
 
 
 @pytest.mark.parametrize(
@@ -299,7 +300,7 @@ def test_active_pass_makes_paying(said: dict[str, Any], active: bool) -> None:
     """A paid pass counts while its status is active."""
     world = World()
     world.send(event("billing.kilo_pass_changed", kilo_user_id="u1", **said))
-    assert facts.is_paying(world.record()) is active
+    assert facts.is_paying(world.record(), world.projection.ended) is active
 
 
 def test_pass_history_is_kept() -> None:

@@ -344,7 +344,7 @@ class Flow:
             facts=facts,
             is_enforced=self.is_enforced,
         )
-        for guarded in self._guard.watch(self.judge.policy, entity, state, decision):
+        for guarded in self._guard.watch(self.judge.policy, entity, state, decision, self.projection.ended):
             self._raise_alarm(guarded)
         return decision
 

@@ -247,7 +247,7 @@ class World:
             facts=question.facts,
             is_enforced=self.is_enforced,
         )
-        self.log.keep(self.guard.watch(self.policy, question.identity_entity, state, decision))
+        self.log.keep(self.guard.watch(self.policy, question.identity_entity, state, decision, self.projection.ended))
         decision = self.estimator.promise(decision, question.payload, question.prompt_bytes, state.record.spend)
         self.log.record(question.answered(request_id, _encode(decision)))
         note_decision(self.projection, question.identity_entity, decision)

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from abuse_service.console_api.views import iso
+from abuse_service.console_api.instants import iso
 from abuse_service.decisions.cluster import Reach, Reached, find_reach, links_at_all
 from abuse_service.errors import BadRequest, NotFound, Unprocessable
 from abuse_service.events.entity import KIND_NAMES, EntityKey
@@ -12,6 +12,7 @@ from abuse_service.events.event import LINK_CUT, LINK_RESTORED, OWN_SOURCE, Even
 from abuse_service.flow import Flow
 from abuse_service.identities import facts
 from abuse_service.identities.state import IdentityState
+from abuse_service.identities.tenure import Ended
 
 _encode = msgspec.json.Encoder().encode
 
@@ -29,23 +30,23 @@ def cluster_view(flow: Flow, key: EntityKey, state: IdentityState) -> dict[str, 
     return {
         "identity_key": state.key,
         "position": flow.event_log.last_position,
-        "members": [_member(reach, one, reached) for one, reached in reach.members.items()],
+        "members": [_member(reach, one, reached, flow.projection.ended) for one, reached in reach.members.items()],
         "left_out": reach.left_out,
         "links": _links(flow, state),
     }
 
 
-def _member(reach: Reach, key: EntityKey, reached: Reached) -> dict[str, Any]:
+def _member(reach: Reach, key: EntityKey, reached: Reached, ended: Ended) -> dict[str, Any]:
     state, record = reached.state, reached.state.record
     told: dict[str, Any] = {
         "identity_key": state.key,
         "entity": key.hex(),
         "hops": reached.hops,
         "is_blocked": facts.is_blocked(record),
-        "is_paying": facts.is_paying(record),
+        "is_paying": facts.is_paying(record, ended),
         "is_deleted": record.deleted is not None,
         "spent_microdollars": record.spend.cost_microdollars,
-        "disputes": len(record.stripe.disputes),
+        "disputes": facts.disputes(record),
         "first_seen_at": iso(state.first_seen_ms),
         "verdict": state.decisions[-1].verdict if state.decisions else None,
     }

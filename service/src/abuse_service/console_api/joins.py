@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from abuse_client.contract import known_user
-from abuse_service.console_api.views import iso
+from abuse_service.console_api.instants import iso
 from abuse_service.errors import BadRequest, Unprocessable
 from abuse_service.events.entity import EntityKind, EntityNamer, StripeKind
 from abuse_service.events.event import CUSTOMER_LINKED, OWN_SOURCE, Event, event_key

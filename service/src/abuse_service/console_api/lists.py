@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from abuse_service.console_api.views import iso
+from abuse_service.console_api.instants import iso
 from abuse_service.decisions.lists import MOST_ENTRIES, Entry, canonical, name_entry
 from abuse_service.decisions.standing import ListChange
 from abuse_service.errors import BadRequest, NotFound, Unprocessable

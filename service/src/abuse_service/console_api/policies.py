@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from abuse_service.console_api.views import iso
+from abuse_service.console_api.instants import iso
 from abuse_service.decisions.decision import Decision, RuleOutcome
 from abuse_service.decisions.standing import GuardedRule
 from abuse_service.errors import BadRequest, NotFound, PolicyError, Unprocessable

@@ -42,8 +42,10 @@ class Console:
 
     def identity(self, key: str) -> dict[str, Any]:
         """The record behind an identity key; a bare user id works too. Raises `NotFound`."""
-        _, state = self.find(key)
-        view = identity_view(state, self._flow.projection.catalog, self._flow.now_ms())
+        entity, state = self.find(key)
+        projection, now_ms = self._flow.projection, self._flow.now_ms()
+        listed = self._flow.judge.find_listed(entity, state, (), now_ms)
+        view = identity_view(state, projection.catalog, now_ms, ended=projection.ended, listed=listed)
         return view | {"conflicting_claims": conflicting_claims(self._flow, self._namer, state)}
 
     def cluster(self, key: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import msgspec
 
 from abuse_service.events.entity import EntityKey, EntityKind
 from abuse_service.features.projection import Projection
+from abuse_service.identities.facts import disputes as count_disputes
 from abuse_service.identities.facts import is_blocked, is_paying
 from abuse_service.identities.state import EntityState, IdentityState
 
@@ -66,9 +67,9 @@ def find_cluster(projection: Projection, entity: EntityKey, state: IdentityState
         return Cluster(
             members=(entity,),
             spent_microdollars=record.spend.cost_microdollars,
-            unpaid_microdollars=0 if is_paying(record) else record.spend.cost_microdollars + own,
+            unpaid_microdollars=0 if is_paying(record, projection.ended) else record.spend.cost_microdollars + own,
             reserved_microdollars=own,
-            disputes=len(record.stripe.disputes),
+            disputes=count_disputes(record),
             since_ms=state.first_seen_ms,
             device_users=int(b"d" in kinds),
             card_users=int(b"c" in kinds),
@@ -83,10 +84,12 @@ def find_cluster(projection: Projection, entity: EntityKey, state: IdentityState
         blocked=sum(is_blocked(reached.state.record) for reached in reach.members.values() if reached.hops == 1),
         spent_microdollars=sum(record.spend.cost_microdollars for record in records.values()),
         unpaid_microdollars=sum(
-            record.spend.cost_microdollars + reserved(key) for key, record in records.items() if not is_paying(record)
+            record.spend.cost_microdollars + reserved(key)
+            for key, record in records.items()
+            if not is_paying(record, projection.ended)
         ),
         reserved_microdollars=own,
-        disputes=sum(len(record.stripe.disputes) for record in records.values()),
+        disputes=sum(map(count_disputes, records.values())),
         since_ms=min(reached.state.first_seen_ms for reached in reach.members.values()),
         device_users=_most_users(projection, state, b"d"),
         card_users=_most_users(projection, state, b"c"),

@@ -12,6 +12,7 @@ from abuse_service.events.entity import EntityKey
 from abuse_service.events.event import OWN_SOURCE, RULE_GUARDED, Event
 from abuse_service.identities.facts import is_paying
 from abuse_service.identities.state import IdentityState
+from abuse_service.identities.tenure import Ended
 from abuse_service.policy.policy import Policy
 
 _encode = msgspec.json.Encoder().encode
@@ -27,7 +28,9 @@ class Guard:
         # By rule, the accounts that it hit and when it did last, those hit longest ago first.
         self._hits: dict[str, dict[EntityKey, int]] = {}
 
-    def watch(self, policy: Policy, entity: EntityKey, state: IdentityState, decision: Decision) -> list[Event]:
+    def watch(
+        self, policy: Policy, entity: EntityKey, state: IdentityState, decision: Decision, ended: Ended
+    ) -> list[Event]:
         """Count what a decision did, and the events to record where that was too much.
 
         The decision itself stands as it was made: it is the next one that the rule no longer touches.
@@ -44,7 +47,7 @@ class Guard:
             and outcome.state is RuleState.FIRED
             and outcome.rule_id not in self._exempt
         ]
-        if not hitting or not is_paying(state.record):
+        if not hitting or not is_paying(state.record, ended):
             return []
         found = [self._hit(policy, rule_id, entity, decision.decided_at_ms) for rule_id in hitting]
         return [event for event in found if event is not None]

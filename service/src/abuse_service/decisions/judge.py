@@ -74,7 +74,8 @@ class Judge:
         cluster = self._find_cluster(entity, state, degraded)
         listed = self._find_listed(entity, state, entities, at_ms, degraded)
         is_trusted = TRUSTED in listed or _is_declared(state)
-        situation = Situation(entity, state, cluster, entities, at_ms, request, facts, is_trusted, listed)
+        ended = self._projection.ended
+        situation = Situation(entity, state, cluster, entities, at_ms, request, facts, is_trusted, ended, listed)
         values = Values(self._readers, situation, degraded, self._projection.upkeep.doubts)
         outcomes, trust = self._run_rules(values)
         risk, outcomes, trust = _share_risk(outcomes, trust)
@@ -116,6 +117,13 @@ class Judge:
             requests_per_second=requests_1m / 60,
         )
 
+    def find_listed(
+        self, entity: EntityKey, state: IdentityState, entities: tuple[EntityKey, ...], at_ms: int
+    ) -> dict[str, Entry]:
+        """Of each list that holds the subject at this instant, the entry that names it most closely."""
+        indexes = (self.named, self.standing.lists.index)
+        return find_listed(indexes, self.standing.namer, entity, state, entities, at_ms, self._projection.ended)
+
     def _find_listed(
         self,
         entity: EntityKey,
@@ -124,9 +132,8 @@ class Judge:
         at_ms: int,
         degraded: list[str],
     ) -> dict[str, Entry]:
-        standing = self.standing
         try:
-            return find_listed((self.named, standing.lists.index), standing.namer, entity, state, entities, at_ms)
+            return self.find_listed(entity, state, entities, at_ms)
         except Exception:
             note_failure("lists", degraded)
             return {}

@@ -9,9 +9,9 @@ import msgspec
 
 from abuse_service.enrichment.mail import read_mail
 from abuse_service.events.entity import KIND_NAMES, EntityKey, EntityKind, EntityNamer
-from abuse_service.identities.facts import memberships
 from abuse_service.identities.merge import newest
 from abuse_service.identities.state import IdentityState
+from abuse_service.identities.tenure import Ended, tenures
 from abuse_service.policy.entries import is_entry, read_entry
 
 TRUSTED, BLOCKED, UNBLOCKED = "trusted", "blocked", "unblocked"
@@ -122,6 +122,7 @@ def find_listed(
     state: IdentityState,
     entities: tuple[EntityKey, ...],
     at_ms: int,
+    ended: Ended,
 ) -> dict[str, Entry]:
     """Of each list that holds the subject at this instant, the entry that names it most closely.
 
@@ -131,7 +132,7 @@ def find_listed(
     if not indexes:
         return {}
     found: dict[str, Entry] = {}
-    for key in (entity, *entities, *state.strong, *_name_said(namer, state)):
+    for key in (entity, *entities, *state.strong, *_name_said(namer, state, ended)):
         for index in indexes:
             for entry in index.get(key, {}).values():
                 known = found.get(entry.list_name)
@@ -143,13 +144,13 @@ def find_listed(
     return found
 
 
-def _name_said(namer: EntityNamer, state: IdentityState) -> list[EntityKey]:
+def _name_said(namer: EntityNamer, state: IdentityState, ended: Ended) -> list[EntityKey]:
     """What the record says in words: the organizations, and the domain of the newest address."""
     record = state.record
     keys = [
-        namer.key(EntityKind.ORGANIZATION, organization_id)
-        for organization_id, membership in (memberships(record) if record.memberships else {}).items()
-        if membership["is_member"]
+        record.memberships[organization_id].organization
+        for organization_id, tenure in tenures(record, ended).items()
+        if tenure.is_member
     ]
     email = newest(record.profile, "email")
     mail = read_mail(email) if isinstance(email, str) else None

@@ -15,6 +15,7 @@ from abuse_service.identities import facts as said
 from abuse_service.identities.merge import newest
 from abuse_service.identities.places import count_countries, sightings
 from abuse_service.identities.state import IdentityState
+from abuse_service.identities.tenure import Ended
 
 _HOUR_MS = 3_600_000
 _DAY_MS = 86_400_000
@@ -31,6 +32,7 @@ class Situation(msgspec.Struct, frozen=True):
     request: ClassifyPayload
     facts: Facts
     is_trusted: bool
+    ended: Ended
     listed: Collection[str] = ()
 
 
@@ -63,7 +65,7 @@ def _days_known(situation: Situation, kind: EntityKind) -> float:
 
 def _payment_age_days(situation: Situation) -> float:
     first = situation.state.record.credits.first_paid_at_ms
-    if first is None or not said.is_paying(situation.state.record):
+    if first is None or not said.is_paying(situation.state.record, situation.ended):
         return 0.0
     return max(0.0, (situation.at_ms - first) / _DAY_MS)
 
@@ -85,9 +87,9 @@ READERS: dict[str, Callable[[Situation], Any]] = {
     "identity.is_deleted": lambda s: s.state.record.deleted is not None,
     "identity.was_unblocked": lambda s: UNBLOCKED in s.listed or said.was_unblocked(s.state.record),
     "identity.is_trusted": lambda s: s.is_trusted,
-    "identity.is_paying": lambda s: said.is_paying(s.state.record),
-    "identity.is_on_paid_plan": lambda s: said.is_on_paid_plan(s.state.record),
-    "identity.has_sso": lambda s: said.has_sso(s.state.record),
+    "identity.is_paying": lambda s: said.is_paying(s.state.record, s.ended),
+    "identity.is_on_paid_plan": lambda s: said.is_on_paid_plan(s.state.record, s.ended),
+    "identity.has_sso": lambda s: said.has_sso(s.state.record, s.ended),
     "identity.age_days": _age_days,
     "identity.auth_providers": lambda s: len(_profile(s, "auth_providers") or ()),
     "identity.mailbox_digits": lambda s: s.state.mailbox_digits,
@@ -102,11 +104,11 @@ READERS: dict[str, Callable[[Situation], Any]] = {
     "identity.spent_microdollars": lambda s: s.state.record.spend.cost_microdollars,
     "identity.reserved_microdollars": lambda s: s.cluster.reserved_microdollars,
     "identity.paid_microdollars": lambda s: s.state.record.credits.paid_microdollars,
-    "identity.granted_microdollars": lambda s: said.granted_microdollars(s.state.record),
+    "identity.granted_microdollars": lambda s: said.granted_microdollars(s.state.record, s.ended),
     "identity.payment_age_days": _payment_age_days,
     "identity.pass_streak_months": _streak_months,
-    "identity.disputes": lambda s: len(s.state.record.stripe.disputes),
-    "identity.fraud_warnings": lambda s: len(s.state.record.stripe.warnings),
+    "identity.disputes": lambda s: said.disputes(s.state.record),
+    "identity.fraud_warnings": lambda s: said.fraud_warnings(s.state.record),
     "identity.declined_charges": lambda s: said.declined_charges(s.state.record),
     "device.action": lambda s: str(_profile(s, "stytch_verdict_action") or "").upper(),
     "device.is_forged": _is_forged,

@@ -13,6 +13,7 @@ from abuse_service.events.event import (
     CUSTOMER_LINKED,
     LINK_CUT,
     LINK_RESTORED,
+    ORG_DELETED,
     OWN_SOURCE,
     PENDING_EXPIRED,
     REQUEST_CLASSIFIED,
@@ -23,9 +24,11 @@ from abuse_service.events.event import (
 from abuse_service.features.catalog import Catalog, Occurrence
 from abuse_service.features.upkeep import Fill, Kept, Upkeep
 from abuse_service.identities.fold import fold
+from abuse_service.identities.fold_memberships import organizations_of
 from abuse_service.identities.places import note_place
 from abuse_service.identities.record import Record
 from abuse_service.identities.reservations import Reservations
+from abuse_service.identities.stamp import Stamp, stamp_of
 from abuse_service.identities.state import (
     MOST_DECISIONS,
     Decided,
@@ -134,6 +137,11 @@ class Projection:
         state = self.states.find(key)
         return state if isinstance(state, EntityState) else None
 
+    def ended(self, organization: EntityKey) -> Stamp | None:
+        """When an organization was deleted last, to whomever the event was told; ``None`` where it never was."""
+        state = self.entity(organization)
+        return state.ended if state is not None else None
+
     def note_decision(self, entity: EntityKey, decided: Decided) -> None:
         """Keep a line about a decision with its identity, the newest `MOST_DECISIONS`."""
         state = self.states.edit(entity)
@@ -213,6 +221,8 @@ class Projection:
             state.last_seen_ms = at_ms
         if event.type != CUSTOMER_LINKED:
             fold(state.record, event, content)
+        if event.type == ORG_DELETED:
+            self._end_organizations(event)
         if event.facts is not None:
             _note_facts(state, event.facts, event)
         entities = event.entities
@@ -248,6 +258,13 @@ class Projection:
         if not is_repeat:
             return [(own, (owner, *others))]
         return [(own, (owner,)), (Occurrence(event, content, owner, names, is_repeat=True), others)]
+
+    def _end_organizations(self, event: Event) -> None:
+        stamp = stamp_of(event)
+        for key in organizations_of(event):
+            entity = self._entity(key)
+            if entity.ended is None or entity.ended < stamp:
+                entity.ended = stamp
 
     def _link(self, state: IdentityState, owner: EntityKey, key: EntityKey, entity: EntityState, at_ms: int) -> None:
         link(state, owner, key, entity, at_ms)

@@ -4,8 +4,10 @@ import functools
 import re
 from datetime import UTC, datetime
 
-from abuse_service.identities.merge import newest
-from abuse_service.identities.record import Record
+from abuse_service.identities.cases import count_cases
+from abuse_service.identities.merge import flatten, newest
+from abuse_service.identities.record import MOST_HISTORY, Record
+from abuse_service.identities.tenure import Ended, Tenure, tenures
 
 BOUGHT_MICRODOLLARS = 10_000_000
 """Above what a product gives away at sign-up; gateways that sell credits draw the same line at 10 USD ever bought."""
@@ -31,7 +33,7 @@ def was_unblocked(record: Record) -> bool:
     return bool(record.blocks) and not record.blocks[-1].is_blocked
 
 
-def is_paying(record: Record) -> bool:
+def is_paying(record: Record, ended: Ended) -> bool:
     """Paid for something, holds an active pass, or is a member on an organization's paid plan that is not in trial.
 
     A payment is one that Stripe or the cloud calls so. Credits of which nobody says whether they were paid for may be a
@@ -42,49 +44,71 @@ def is_paying(record: Record) -> bool:
         return True
     if credits.paid_microdollars >= BOUGHT_MICRODOLLARS:
         return True
-    return is_on_paid_plan(record)
+    return is_on_paid_plan(record, ended)
 
 
-def is_on_paid_plan(record: Record) -> bool:
+def is_on_paid_plan(record: Record, ended: Ended) -> bool:
     """Member of an organization on a paid plan that is not in trial."""
-    return any(state["is_member"] and _is_paid_plan(state) for state in memberships(record).values())
+    return any(tenure.is_member and _is_paid_plan(tenure) for tenure in tenures(record, ended).values())
 
 
-def granted_microdollars(record: Record) -> int:
+def granted_microdollars(record: Record, ended: Ended) -> int:
     """Credits that were given away: those called free, and without a payment all of which nobody says it was paid."""
     credits = record.credits
-    if is_paying(record):
+    if is_paying(record, ended):
         return credits.free_microdollars
     return credits.free_microdollars + credits.paid_microdollars - credits.said_paid_microdollars
 
 
-def _is_paid_plan(membership: dict[str, object]) -> bool:
-    return str(membership.get("plan") or "").lower() not in _FREE_PLANS and not membership.get("in_free_trial")
+def unexplained_microdollars(record: Record) -> int | None:
+    """The newest lifetime total that the cloud reported less all credits up to then of which we were told.
+
+    ``None`` where it reported none, or where more was bought since than the record keeps one by one.
+    """
+    credits = record.credits
+    if not credits.reported_total:
+        return None
+    [(reported_at, said)] = credits.reported_total
+    since = [purchase.microdollars for stamp, purchase in credits.history if stamp > reported_at]
+    if len(since) >= MOST_HISTORY:
+        return None
+    total: int = said["microdollars"]
+    return total - (credits.paid_microdollars + credits.free_microdollars - sum(since))
+
+
+def _is_paid_plan(tenure: Tenure) -> bool:
+    return str(tenure.plan or "").lower() not in _FREE_PLANS and not tenure.in_free_trial
 
 
 def has_pass(record: Record) -> bool:
-    """Whether a paid pass is active."""
+    """Whether a paid pass is active; with the account it ended."""
+    if record.deleted is not None:
+        return False
     status = str(newest(record.pass_layers, "status") or "").lower()
     return status in _ACTIVE and str(newest(record.pass_layers, "tier") or "").lower() not in _FREE_TIERS
 
 
-def has_sso(record: Record) -> bool:
+def has_sso(record: Record, ended: Ended) -> bool:
     """Member of an organization that signs in by SSO."""
-    return any(state["is_member"] and state.get("has_sso") for state in memberships(record).values())
+    return any(tenure.is_member and tenure.has_sso for tenure in tenures(record, ended).values())
 
 
-def memberships(record: Record) -> dict[str, dict[str, object]]:
-    """Each organization with what holds now: its own events, and where they are silent the snapshots."""
-    found: dict[str, dict[str, object]] = {}
-    for organization_id, membership in record.memberships.items():
-        state: dict[str, object] = {"is_member": False}
-        for layers in (membership.snapshot, membership.owned):
-            for _, fields in layers:
-                state |= fields
-        if record.deleted is not None:
-            state["is_member"] = False
-        found[organization_id] = state
+def payment_methods(record: Record) -> dict[str, dict[str, object]]:
+    """Each payment method with what was said of it; with the account none is attached any more."""
+    found = {name: flatten(layers) for name, layers in sorted(record.stripe.methods.items())}
+    if record.deleted is not None:
+        return {name: said | {"is_attached": False} for name, said in found.items()}
     return found
+
+
+def disputes(record: Record) -> int:
+    """Disputed payments, each once, however its events named it."""
+    return count_cases(record.stripe.disputes, record.stripe.pairs)
+
+
+def fraud_warnings(record: Record) -> int:
+    """Payments that a card network warned of, each once."""
+    return count_cases(record.stripe.warnings, record.stripe.pairs)
 
 
 def declined_charges(record: Record) -> int:

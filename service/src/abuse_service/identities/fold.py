@@ -8,31 +8,29 @@ from abuse_client.contract import (
     AuthEventPayload,
     BillingCreditPurchasedData,
     BillingKiloPassChangedData,
-    ClassifyPayload,
-    CostPayload,
-    OrgEventData,
-    OrgMembership,
     UserEmailChangedData,
     UserEventData,
     Wire,
 )
 from abuse_service.events.content import Content
 from abuse_service.events.event import Event
-from abuse_service.identities.fold_stripe import STRIPE_FOLDS
-from abuse_service.identities.merge import add_bounded, has_room, keep_distinct, keep_last_said, merge_newest
-from abuse_service.identities.record import MOST_HISTORY, Block, Membership, Record
+from abuse_service.identities.fold_memberships import fold_org, fold_snapshot
+from abuse_service.identities.fold_requests import fold_cost, fold_request
+from abuse_service.identities.fold_stripe import STRIPE_FOLDS, note_customer
+from abuse_service.identities.forgetting import forget_personal
+from abuse_service.identities.merge import add_bounded, clip, keep_distinct, keep_last_said, merge_newest
+from abuse_service.identities.networks import note_network
+from abuse_service.identities.record import MOST_CHECKS, MOST_HISTORY, Block, Check, Purchase, Record
 from abuse_service.identities.stamp import Stamp, stamp_of
 
-_LONGEST_TEXT = 1024
-_MOST_MEMBERSHIPS = 1000
 _SIGNUP_FIELDS = ("signup_ip", "signup_ja4_digest", "signup_geo_country")
 _NOT_PROFILE = frozenset(
     {"extra", "kilo_user_id", "event_type", "org_memberships", "event_id", "occurred_at", *_SIGNUP_FIELDS}
 )
 _PROFILE_FIELDS = tuple(name for name in AuthEventPayload.__struct_fields__ if name not in _NOT_PROFILE)
-_ORG_FIELDS = ("role", "plan", "has_sso", "in_free_trial")
+_NOT_CHECKED = Check()
 
-Fold = Callable[[Record, Event, Any, Stamp], None]
+Fold = Callable[[Record, Event, Any], None]
 
 
 def fold(record: Record, event: Event, content: Content | None) -> None:
@@ -41,42 +39,61 @@ def fold(record: Record, event: Event, content: Content | None) -> None:
     name = event.type if step is not None else "unknown"
     record.event_counts[name] = record.event_counts.get(name, 0) + 1
     if step is not None and content is not None:
-        step(record, event, content, stamp_of(event))
+        step(record, event, content)
+        if record.deleted is not None:
+            # Whatever is told of a deleted user, before or after: nothing personal comes back.
+            forget_personal(record)
 
 
-def clip(value: Any) -> Any:
-    """Text cut to what a record keeps; the whole of it stays in the log."""
-    return value[:_LONGEST_TEXT] if isinstance(value, str) else value
-
-
-def _fold_auth(record: Record, event: Event, content: AuthEventPayload, stamp: Stamp) -> None:
+def _fold_auth(record: Record, event: Event, content: AuthEventPayload) -> None:
     # Absent, null and the empty list say nothing (CONTRACT, "auth-event").
+    stamp = stamp_of(event)
     fields = {}
     for name in _PROFILE_FIELDS:
         value = getattr(content, name)
         if value is not None and value not in ("", []):
             fields[name] = sorted({clip(item) for item in value})[:100] if isinstance(value, list) else clip(value)
     keep_last_said(record.emails, stamp, fields["email"], most=MOST_HISTORY)
+    if content.stripe_customer_id:
+        note_customer(record, content.stripe_customer_id)
+    check = _check_of(fields)
+    if check != _NOT_CHECKED:
+        keep_last_said(record.checks, stamp, check, most=MOST_CHECKS)
     merge_newest(record.profile, stamp, fields)
+    note_network(record.networks, event, content)
     for name in _SIGNUP_FIELDS:
         value = getattr(content, name)
         if value:
             _keep_first(record.signup.setdefault(name, []), stamp, clip(value))
-    for membership in (content.org_memberships or ())[:_MOST_MEMBERSHIPS]:
-        _merge_membership(record, membership.organization_id, membership, stamp, owned=None)
+    if content.org_memberships:
+        fold_snapshot(record, event, content.org_memberships, stamp)
+
+
+def _check_of(said: dict[str, Any]) -> Check:
+    return Check(
+        said.get("stytch_verdict_action"),
+        said.get("stytch_is_authentic_device"),
+        said.get("stytch_device_type"),
+        said.get("stytch_hardware_fingerprint"),
+        said.get("stytch_session_id"),
+        said.get("has_validation_stytch"),
+        said.get("has_validation_novel_card_with_hold"),
+    )
 
 
 def _keep_first(values: list[tuple[Stamp, Any]], stamp: Stamp, value: Any) -> None:
     """Keep each distinct value with the earliest stamp that said it: the first is the snapshot, others conflicts."""
     for place, (known, other) in enumerate(values):
         if other == value:
-            values[place] = (min(known, stamp), value)
-            values.sort(key=lambda entry: entry[0])
+            if stamp < known:
+                values[place] = (stamp, value)
+                values.sort(key=lambda entry: entry[0])
             return
     keep_distinct(values, (stamp, value), most=5, newest_first=False)
 
 
-def _fold_block(record: Record, event: Event, content: UserEventData, stamp: Stamp) -> None:
+def _fold_block(record: Record, event: Event, content: UserEventData) -> None:
+    stamp = stamp_of(event)
     block = Block(stamp, event.type == "user.blocked", clip(content.reason), clip(content.actor_email))
     blocks = record.blocks
     if not blocks or blocks[-1].stamp < stamp:
@@ -86,11 +103,13 @@ def _fold_block(record: Record, event: Event, content: UserEventData, stamp: Sta
     del blocks[:-MOST_HISTORY]
 
 
-def _fold_deleted(record: Record, event: Event, content: Wire, stamp: Stamp) -> None:
+def _fold_deleted(record: Record, event: Event, content: Wire) -> None:
+    stamp = stamp_of(event)
     record.deleted = stamp if record.deleted is None else min(record.deleted, stamp)
 
 
-def _fold_email(record: Record, event: Event, content: UserEmailChangedData, stamp: Stamp) -> None:
+def _fold_email(record: Record, event: Event, content: UserEmailChangedData) -> None:
+    stamp = stamp_of(event)
     if content.previous_email:
         before = (event.occurred_at_ms - 1, -1, b"")
         keep_last_said(record.emails, before, clip(content.previous_email), most=MOST_HISTORY)
@@ -98,61 +117,32 @@ def _fold_email(record: Record, event: Event, content: UserEmailChangedData, sta
     merge_newest(record.profile, stamp, {"email": clip(content.email)})
 
 
-def _fold_org(record: Record, event: Event, content: OrgEventData, stamp: Stamp) -> None:
-    is_member = event.type in ("org.created", "org.member_added")
-    _merge_membership(record, content.organization_id, content, stamp, owned=is_member)
-
-
-def _merge_membership(
-    record: Record, organization_id: str, said: OrgEventData | OrgMembership, stamp: Stamp, owned: bool | None
-) -> None:
-    organization_id = clip(organization_id)
-    membership = record.memberships.get(organization_id)
-    if membership is None:
-        if not has_room(record.memberships, organization_id, most=_MOST_MEMBERSHIPS):
-            return
-        membership = record.memberships[organization_id] = Membership()
-    fields: dict[str, Any] = {"is_member": owned is not False}
-    for name in _ORG_FIELDS:
-        value = getattr(said, name)
-        if value is not None:
-            fields[name] = clip(value)
-    merge_newest(membership.snapshot if owned is None else membership.owned, stamp, fields)
-
-
-def _fold_credits(record: Record, event: Event, content: BillingCreditPurchasedData, stamp: Stamp) -> None:
+def _fold_credits(record: Record, event: Event, content: BillingCreditPurchasedData) -> None:
+    stamp = stamp_of(event)
     credits = record.credits
+    acquired = content.microdollars_acquired
     if content.is_free:
         credits.grants += 1
-        credits.free_microdollars = add_bounded(credits.free_microdollars, content.microdollars_acquired)
+        credits.free_microdollars = add_bounded(credits.free_microdollars, acquired)
     else:
         credits.purchases += 1
-        credits.paid_microdollars = add_bounded(credits.paid_microdollars, content.microdollars_acquired)
+        credits.paid_microdollars = add_bounded(credits.paid_microdollars, acquired)
         if content.is_free is False:
-            credits.said_paid_microdollars = add_bounded(credits.said_paid_microdollars, content.microdollars_acquired)
+            credits.said_paid_microdollars = add_bounded(credits.said_paid_microdollars, acquired)
         earlier = credits.first_paid_at_ms
         credits.first_paid_at_ms = event.occurred_at_ms if earlier is None else min(earlier, event.occurred_at_ms)
+    purchase = Purchase(acquired, content.is_free, clip(content.organization_id) or None)
+    keep_distinct(credits.history, (stamp, purchase), most=MOST_HISTORY)
     if content.total_microdollars_acquired is not None:
         merge_newest(credits.reported_total, stamp, {"microdollars": content.total_microdollars_acquired})
 
 
-def _fold_pass(record: Record, event: Event, content: BillingKiloPassChangedData, stamp: Stamp) -> None:
+def _fold_pass(record: Record, event: Event, content: BillingKiloPassChangedData) -> None:
+    stamp = stamp_of(event)
     said = {name: clip(getattr(content, name)) for name in ("tier", "status", "streak_months")}
     fields = {name: value for name, value in said.items() if value is not None}
     keep_distinct(record.pass_history, (stamp, dict(fields)), most=MOST_HISTORY)
     merge_newest(record.pass_layers, stamp, fields)
-
-
-def _fold_request(record: Record, event: Event, content: ClassifyPayload, stamp: Stamp) -> None:
-    record.spend.requests += 1
-
-
-def _fold_cost(record: Record, event: Event, content: CostPayload, stamp: Stamp) -> None:
-    spend = record.spend
-    spend.reports += 1
-    spend.cost_microdollars = add_bounded(spend.cost_microdollars, content.cost)
-    spend.input_tokens = add_bounded(spend.input_tokens, content.input_tokens or 0)
-    spend.output_tokens = add_bounded(spend.output_tokens, content.output_tokens or 0)
 
 
 _FOLDS: dict[str, Fold] = {
@@ -162,13 +152,13 @@ _FOLDS: dict[str, Fold] = {
     "user.unblocked": _fold_block,
     "user.deleted": _fold_deleted,
     "user.email_changed": _fold_email,
-    "org.created": _fold_org,
-    "org.deleted": _fold_org,
-    "org.member_added": _fold_org,
-    "org.member_removed": _fold_org,
+    "org.created": fold_org,
+    "org.deleted": fold_org,
+    "org.member_added": fold_org,
+    "org.member_removed": fold_org,
     "billing.credit_purchased": _fold_credits,
     "billing.kilo_pass_changed": _fold_pass,
-    "request.classified": _fold_request,
-    "request.cost_reported": _fold_cost,
+    "request.classified": fold_request,
+    "request.cost_reported": fold_cost,
     **STRIPE_FOLDS,
 }

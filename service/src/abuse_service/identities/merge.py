@@ -9,11 +9,18 @@ Layer = tuple[Stamp, dict[str, Any]]
 """Fields that one event set last, with its stamp. A record holds a handful of layers, oldest first."""
 
 _BOUND = 2**62
+_LONGEST_TEXT = 1024
+
+
+def clip(value: Any) -> Any:
+    """Text cut to what a record keeps; the whole of it stays in the log."""
+    return value[:_LONGEST_TEXT] if isinstance(value, str) else value
 
 
 def add_bounded(total: int, value: int) -> int:
     """The sum, held within 62 bits, so that no sender can make a total that can't be stored."""
-    return max(-_BOUND, min(_BOUND, total + value))
+    total += value
+    return total if -_BOUND <= total <= _BOUND else max(-_BOUND, min(_BOUND, total))
 
 
 def merge_newest(layers: list[Layer], stamp: Stamp, fields: dict[str, Any]) -> None:
@@ -70,13 +77,22 @@ def keep_distinct(entries: list[Any], entry: Any, *, most: int, newest_first: bo
 
 def keep_last_said(entries: list[tuple[Stamp, Any]], stamp: Stamp, value: Any, *, most: int) -> None:
     """Keep each distinct value once, with the newest stamp that said it: the ``most`` newest, oldest first."""
+    if entries and entries[-1][1] == value:
+        # As nearly always: it was said last and is said again.
+        if entries[-1][0] < stamp:
+            entries[-1] = (stamp, value)
+        return
+    is_newest = not entries or entries[-1][0] < stamp
     for place, (known, other) in enumerate(entries):
         if other == value:
             if known >= stamp:
                 return
             del entries[place]
             break
-    bisect.insort(entries, (stamp, value))
+    if is_newest:
+        entries.append((stamp, value))
+    else:
+        bisect.insort(entries, (stamp, value), key=_said_in)
     del entries[:-most]
 
 
@@ -97,3 +113,8 @@ def has_room(named: dict[str, Any], name: str, *, most: int) -> bool:
 def _stamp_in(entry: Any) -> Stamp:
     stamp: Stamp = entry[0]
     return stamp
+
+
+def _said_in(entry: Any) -> tuple[Stamp, str]:
+    # Of two values of one stamp the order must not depend on which came first.
+    return entry[0], repr(entry[1])

@@ -8,6 +8,7 @@ import msgspec
 from abuse_service.events.entity import STRONG_KINDS, EntityKey
 from abuse_service.identities.places import Stay
 from abuse_service.identities.record import Record
+from abuse_service.identities.stamp import Stamp
 
 MOST_STRONG = 64
 MOST_WEAK = 32
@@ -62,11 +63,16 @@ class IdentityState(msgspec.Struct, array_like=True):
 
 
 class EntityState(msgspec.Struct, array_like=True):
-    """All that is kept of an address, a device, a card and the like. ``cuts`` are members whom it links no more."""
+    """All that is kept of an address, a device, a card and the like.
+
+    ``cuts`` are members whom it links no more; ``ended`` is when an organization was deleted last: every member's
+    membership ends with it (see `tenure`).
+    """
 
     members: dict[EntityKey, Seen] = {}
     features: dict[str, Any] = {}
     cuts: list[EntityKey] = []
+    ended: Stamp | None = None
 
 
 State = IdentityState | EntityState
