@@ -29,6 +29,7 @@ GOALS = {
     "memory": {"bytes_per_identity": 2048},
     "features": {"updates_vs_dict": 0.2},
     "rules": {"speed_vs_best_cel": 5},
+    "links": {"growth_1k_to_1m": 2},
 }
 
 

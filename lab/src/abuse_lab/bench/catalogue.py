@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from abuse_lab.bench import classify, features, ingest, memory, rules, start
+from abuse_lab.bench import classify, features, ingest, links, memory, rules, start
 from abuse_lab.bench.figures import Result
 from abuse_lab.bench.options import Options
 
@@ -13,6 +13,7 @@ BENCHES: dict[str, Callable[[Options], Result]] = {
     "memory": memory.measure,
     "features": features.measure,
     "rules": rules.measure,
+    "links": links.measure,
 }
 
 
