@@ -2,6 +2,7 @@
 
 import copy
 import random
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ import pytest
 from abuse_service.decisions.decision import RuleState
 from abuse_service.decisions.judge import Judge
 from abuse_service.events.event import Event
+from abuse_service.events.log import Appended
 from abuse_service.features.projection import Projection
 from abuse_service.features.rows import GRACE_MS
 from abuse_service.identities.states import Cut
@@ -47,20 +49,25 @@ class SlowLog(MemoryLog):
     def __init__(self) -> None:
         super().__init__()
         self.held: list[Event] = []
+        self.told: list[Callable[[Appended], None] | None] = []
 
-    def record(self, event: Event) -> None:
+    def record(self, event: Event, then: Callable[[Appended], None] | None = None) -> None:
         """Keep the record back."""
         self.held.append(event)
+        self.told.append(then)
         self.pending_requests = tuple(one.request_id or 0 for one in self.held)
 
     def land(self) -> None:
         """Make what was kept back durable."""
-        self.keep(self.held)
+        for held, then in zip(self.held, self.told, strict=True):
+            appended = self.keep([held])
+            if then is not None:
+                then(appended)
         self.lose()
 
     def lose(self) -> None:
         """Forget what was kept back."""
-        self.held = []
+        self.held, self.told = [], []
         self.pending_requests = ()
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from abuse_service.features.projection import Projection
 from abuse_service.identities.states import States
+from abuse_service.identities.timeline import Wish, read_page, read_timeline
 from abuse_service.replay.retell import retell
 from abuse_service.settings import Settings
 from abuse_service.wiring import Service
@@ -141,6 +142,9 @@ def check_directory(data, acknowledged):
         states, kept = service.projection.states, service.store._reader.execute("SELECT key FROM state")
         for key in {*fresh.states._live, *states._live, *states._resting, *(key for (key,) in kept)}:
             assert states.find(key) == fresh.states.find(key)
+            everything = Wish(most=10**6)
+            pages = read_timeline(states.recent.entries(key), service.store.kept_index, key, everything)
+            assert pages == read_page(fresh.states.recent.entries(key), [], everything)
         learned = fresh.states.joins.begin_cut()
         for join in learned.claims.keys() | learned.unnamed.keys():
             assert states.joins.owners([join]) == fresh.states.joins.owners([join])

@@ -5,8 +5,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from abuse_client.contract import Verdict
+from abuse_service.identities.mark import mark_of
 from abuse_service.identities.record import Record
-from abuse_service.identities.state import EntityState, IdentityState, State
+from abuse_service.identities.state import Decided, EntityState, IdentityState, State
 from abuse_service.identities.states import States
 from abuse_service.testing import NOW_MS, MemoryColdStates
 
@@ -28,6 +30,7 @@ def change(state: State, number: int) -> None:
     else:
         state.record.spend.requests += number
         state.record.event_counts[f"t{number % 3}"] = number
+        state.decisions.append(Decided(number, number, list(Verdict)[number % 4], None, ()))
 
 
 def packed(state: State | None) -> bytes:
@@ -104,6 +107,16 @@ class Machine(RuleBasedStateMachine):
     def read_all(self) -> None:
         for key in KEYS:
             self.read_one(key)
+
+    @rule(key=st.sampled_from(KEYS))
+    def peek_one(self, key: bytes) -> None:
+        assert packed(self.states.peek(key)) == packed(self.model.get(key))
+
+    @invariant()
+    def marks_are_known(self) -> None:
+        """What is on disk, and over it what changed since, is the mark of every identity."""
+        marks = {key: mark_of(state) for key, state in self.model.items() if isinstance(state, IdentityState)}
+        assert self.cold.index.marks | self.states.changed_marks() == marks
 
     @invariant()
     def nothing_is_lost_from_memory(self) -> None:

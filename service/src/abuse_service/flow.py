@@ -275,7 +275,7 @@ class Flow:
             return None
         decision = self._promise(decision, question)
         outcome = _encode(decision)
-        self.event_log.record(question.answered(request_id, outcome))
+        self._record(question.answered(request_id, outcome))
         note_decision(self.projection, question.identity_entity, decision)
         self._remember(self._requests, request_id, decision.identity_key)
         if question.event_key:
@@ -283,6 +283,10 @@ class Flow:
         self.metrics.count_event(event.type).inc()
         self._count_decision(decision)
         return decision
+
+    def _record(self, event: Event) -> None:
+        """Bring a decision to the log; where it stands there is told once it is durable."""
+        self.event_log.record(event, lambda told: self.projection.note_position(told.positions[0], event))
 
     def _promise(self, decision: Decision, question: Question) -> Decision:
         """The decision with what its request may cost until that is reported."""
@@ -321,7 +325,7 @@ class Flow:
                 outcome=_encode(decision),
                 request_id=request_id,
             )
-            self.event_log.record(judged)
+            self._record(judged)
             note_decision(self.projection, event.identity_entity or b"", decision)
             self._count_decision(decision)
         return decision

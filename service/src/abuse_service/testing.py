@@ -23,6 +23,7 @@ from abuse_service.identities.joins import Learned
 from abuse_service.identities.record import Record
 from abuse_service.identities.state import IdentityState, State
 from abuse_service.identities.states import Cut, S, States
+from abuse_service.identities.timeline import Chunk, Entry, chunks_of
 from abuse_service.intake.auth import AuthIntake, AuthReading
 from abuse_service.intake.batch import Batch, BatchIntake
 from abuse_service.intake.classify import ClassifyIntake, Question
@@ -42,10 +43,45 @@ SECRET = b"a secret of 32 bytes for tests.."
 _encode = msgspec.json.Encoder().encode
 
 
+class MemoryIndex:
+    """Timelines, crowds and marks on a disk that is three dicts."""
+
+    def __init__(self) -> None:
+        self.timelines: dict[EntityKey, list[Entry]] = {}
+        self.crowds: dict[EntityKey, set[EntityKey]] = {}
+        self.marks: dict[EntityKey, int] = {}
+
+    def keep(self, cut: Cut) -> None:
+        """Take a finished cut in."""
+        for identity, entries in cut.gathered.timelines.items():
+            self.timelines[identity] = sorted({*entries, *self.timelines.get(identity, ())})
+        for entity, crowd in cut.gathered.crowds.items():
+            self.crowds.setdefault(entity, set()).update(crowd)
+        self.marks.update(cut.marks)
+
+    def chunks(self, identity: EntityKey, newest_ms: int, oldest_ms: int) -> Iterator[Chunk]:
+        """The chunks of a timeline."""
+        every = sorted(chunks_of(self.timelines.get(identity, [])), key=lambda chunk: -chunk.newest_ms)
+        return (chunk for chunk in every if chunk.newest_ms <= newest_ms and chunk.oldest_ms <= oldest_ms)
+
+    def crowd(self, entity: EntityKey, after: EntityKey, most: int) -> list[EntityKey]:
+        """Who stands around an entity."""
+        return sorted(key for key in self.crowds.get(entity, ()) if key > after)[:most]
+
+    def is_in_crowd(self, entity: EntityKey, identity: EntityKey) -> bool:
+        """Whether one of them is this identity."""
+        return identity in self.crowds.get(entity, ())
+
+    def marked(self, mark: int, after: EntityKey, most: int) -> list[EntityKey]:
+        """The identities with a mark."""
+        return sorted(key for key, said in self.marks.items() if said == mark and key > after)[:most]
+
+
 class MemoryColdStates:
     """States on a disk that is a dict."""
 
     def __init__(self) -> None:
+        self.index = MemoryIndex()
         self.kept: dict[bytes, bytes] = {}
         self.learned = Learned()
         self.read_log: Callable[[], Sequence[Event]] = list
@@ -53,6 +89,7 @@ class MemoryColdStates:
     def keep(self, cut: Cut) -> None:
         """Take a finished cut in, as the disk would: of equal claims the first stays."""
         self.kept.update(cut.packed)
+        self.index.keep(cut)
         self.learned = self.learned.merge(cut.learned)
 
     def load_owners(self, join: EntityKey) -> dict[EntityKey, int]:
@@ -139,9 +176,11 @@ class MemoryLog:
             then(appended)
         return appended
 
-    def record(self, event: Event) -> None:
-        """Append at once."""
-        self.keep([event])
+    def record(self, event: Event, then: Callable[[Appended], None] | None = None) -> None:
+        """Append at once, and tell ``then``."""
+        appended = self.keep([event])
+        if then is not None:
+            then(appended)
 
     async def settle(self) -> None:
         """Nothing ever waits."""
@@ -249,7 +288,8 @@ class World:
         )
         self.log.keep(self.guard.watch(self.policy, question.identity_entity, state, decision, self.projection.ended))
         decision = self.estimator.promise(decision, question.payload, question.prompt_bytes, state.record.spend)
-        self.log.record(question.answered(request_id, _encode(decision)))
+        answered = question.answered(request_id, _encode(decision))
+        self.log.record(answered, lambda told: self.projection.note_position(told.positions[0], answered))
         note_decision(self.projection, question.identity_entity, decision)
         return decision
 

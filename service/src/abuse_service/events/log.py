@@ -58,8 +58,11 @@ class EventLog(Protocol):
         """
         ...
 
-    def record(self, event: Event) -> None:
-        """Append soon, without waiting: for events whose effect was answered from memory. Ask `has_room` first."""
+    def record(self, event: Event, then: Callable[[Appended], None] | None = None) -> None:
+        """Append soon, without waiting: for events whose effect was answered from memory. Ask `has_room` first.
+
+        ``then`` is called as with `append`.
+        """
         ...
 
     def settle(self) -> Awaitable[None]:

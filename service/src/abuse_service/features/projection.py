@@ -77,7 +77,8 @@ class Projection:
     def apply(self, position: int, event: Event, content: Content | None) -> None:
         """Take one event into all states that it touches.
 
-        An event that names no user is joined by the Stripe ids that it carries, or waits under them.
+        An event that names no user is joined by the Stripe ids that it carries, or waits under them. One that is not
+        in the log yet has the position 0; `note_position` says it later.
         """
         if event.joins:
             self._apply_joined(position, event, content)
@@ -86,10 +87,15 @@ class Projection:
         elif event.identity_entity is not None:
             if event.request_id or event.type == REQUEST_COST_REPORTED:
                 self._pass_reservations(event, content)
-            self._fold(event, content, event.identity_entity, event.identity or "")
+            self._fold(position, event, content, event.identity_entity, event.identity or "")
         elif event.type == PENDING_EXPIRED and event.source == OWN_SOURCE:
             for expired in msgspec.json.decode(event.body, type=Expired).positions:
                 self.states.joins.stop_waiting(expired)
+
+    def note_position(self, position: int, event: Event) -> None:
+        """An event that was folded before is in the log now."""
+        if position and event.identity_entity is not None:
+            self.states.recent.note_event(event.identity_entity, position, event)
 
     def _cut(self, event: Event) -> None:
         state = self.states.edit(event.identity_entity or b"")
@@ -171,7 +177,7 @@ class Projection:
         claims = named or [(owner, event.joins) for owner in owners]
         found = [(owner, joins.claim(ids, owner, position)) for owner, ids in claims]
         for number, owner in enumerate(owners):
-            self._fold(event, content, owner, event.identity or "", is_repeat=number > 0)
+            self._fold(position, event, content, owner, event.identity or "", is_repeat=number > 0)
         if not named:
             joins.add_unnamed(position, event, is_waiting=not owners)
         told: set[int] = set()
@@ -197,15 +203,24 @@ class Projection:
             further = [found for found in joins.claim(event.joins, owner, learned) if found not in taken]
             taken.update(further)
             queue.extend(further)
-            self._fold(event, content_of(event), owner, "", is_repeat=is_repeat)
+            self._fold(position, event, content_of(event), owner, "", is_repeat=is_repeat)
 
     def _fold(
-        self, event: Event, content: Content | None, owner: EntityKey, identity: str, *, is_repeat: bool = False
+        self,
+        position: int,
+        event: Event,
+        content: Content | None,
+        owner: EntityKey,
+        identity: str,
+        *,
+        is_repeat: bool = False,
     ) -> None:
         """Take an event into its owner's state and those of its entities; ``is_repeat`` where these know it."""
         if owner[:1] != _USER_LETTER:
             self._fold_shared(event, content, owner, is_repeat=is_repeat)
             return
+        if position:
+            self.states.recent.note_event(owner, position, event)
         edit = self.states.edit
         at_ms = event.occurred_at_ms
         state = edit(owner)
@@ -267,7 +282,9 @@ class Projection:
                 entity.ended = stamp
 
     def _link(self, state: IdentityState, owner: EntityKey, key: EntityKey, entity: EntityState, at_ms: int) -> None:
-        link(state, owner, key, entity, at_ms)
+        displaced = link(state, owner, key, entity, at_ms)
+        if displaced is not None:
+            self.states.recent.note_crowd(key, displaced)
         members = entity.members
         if key[:1] not in STRONG_KINDS or key in state.shared or key not in state.strong:
             return

@@ -78,8 +78,8 @@ class EntityState(msgspec.Struct, array_like=True):
 State = IdentityState | EntityState
 
 
-def see(links: dict[EntityKey, Seen], key: EntityKey, at_ms: int, most: int) -> None:
-    """Note that ``key`` was seen, and keep the ``most`` that were seen first.
+def see(links: dict[EntityKey, Seen], key: EntityKey, at_ms: int, most: int) -> EntityKey | None:
+    """Note that ``key`` was seen, and keep the ``most`` that were seen first; returns the one that has no room.
 
     ``links`` are in that order once they are full, so that a further one is compared with the last alone.
     """
@@ -91,18 +91,18 @@ def see(links: dict[EntityKey, Seen], key: EntityKey, at_ms: int, most: int) -> 
             links[key] = (at_ms, seen[1])
             if len(links) >= most:
                 _sort(links)
-        return
+        return None
     if len(links) >= most:
         last = next(reversed(links))
         if (at_ms, key) > (links[last][0], last):
-            return
+            return key
         links[key] = (at_ms, at_ms)
         _sort(links)
-        links.popitem()
-        return
+        return links.popitem()[0]
     links[key] = (at_ms, at_ms)
     if len(links) == most:
         _sort(links)
+    return None
 
 
 def tie(ties: dict[EntityKey, Tie], key: EntityKey, at_ms: int, most: int) -> None:
@@ -135,13 +135,18 @@ def _sort(links: dict[EntityKey, Any]) -> None:
 
 def link(
     identity: IdentityState, identity_entity: EntityKey, entity_key: EntityKey, entity: EntityState, at_ms: int
-) -> None:
-    """Note on both sides that an identity and an entity were seen together."""
-    see(entity.members, identity_entity, at_ms, MOST_MEMBERS)
-    if entity_key[:1] in STRONG_KINDS:
-        tie(identity.strong, entity_key, at_ms, MOST_STRONG)
-    else:
-        tie(identity.weak, entity_key, at_ms, MOST_WEAK)
+) -> EntityKey | None:
+    """Note on both sides that an identity and an entity were seen together.
+
+    Returns an identity for which the entity's members have no room, unless that was told before: a search has to find
+    it all the same.
+    """
+    displaced = see(entity.members, identity_entity, at_ms, MOST_MEMBERS)
+    links, most = (identity.strong, MOST_STRONG) if entity_key[:1] in STRONG_KINDS else (identity.weak, MOST_WEAK)
+    if displaced == identity_entity and entity_key in links:
+        displaced = None
+    tie(links, entity_key, at_ms, most)
+    return displaced
 
 
 def cut(

@@ -10,11 +10,13 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
-from abuse_service.events.entity import EntityKind
+from abuse_service.events.entity import EntityKey, EntityKind
 from abuse_service.identities.joins import ColdJoins, Joins, Learned
+from abuse_service.identities.mark import mark_of
 from abuse_service.identities.packing import pack, squeeze, unpack
+from abuse_service.identities.recent import Gathered, Recent
 from abuse_service.identities.slab import Slab
-from abuse_service.identities.state import State
+from abuse_service.identities.state import IdentityState, State
 
 S = TypeVar("S", bound=State)
 
@@ -39,7 +41,16 @@ class Cut(msgspec.Struct):
     todo: set[bytes]
     packed: dict[bytes, bytes]
     learned: Learned
+    gathered: Gathered
+    marks: dict[EntityKey, int] = {}
     small: list[bytes] = []
+
+    def take(self, key: bytes, state: State) -> bytes:
+        """Pack a state into the image."""
+        packed = self.packed[key] = pack(state)
+        if isinstance(state, IdentityState):
+            self.marks[key] = mark_of(state)
+        return packed
 
 
 class States:
@@ -51,6 +62,7 @@ class States:
         Half as many unchanged ones stay live beside those, ready for use; the others rest.
         """
         self.joins = Joins(cold)
+        self.recent = Recent()
         self._cold = cold
         self._most_hot = most_hot
         self._most_live = min(most_live, most_hot)
@@ -79,8 +91,9 @@ class States:
 
     @property
     def wants_cut(self) -> bool:
-        """Whether as many states changed as may be live: they take ten times the memory of their bytes."""
-        return len(self._dirty) >= self._most_live
+        """Whether as many states changed as may be live, which takes ten times the memory of their bytes, or much is
+        to go to the indexes."""
+        return len(self._dirty) >= self._most_live or self.recent.is_full
 
     @property
     def cutting(self) -> bool:
@@ -113,7 +126,7 @@ class States:
         cut = self._cut
         if cut is not None and key in cut.todo:
             cut.todo.discard(key)
-            cut.packed[key] = pack(self._live[key])
+            cut.take(key, self._live[key])
         state = self.find(key)
         if state is None:
             return None
@@ -122,6 +135,25 @@ class States:
         self._cooling.pop(key, None)
         self._end_rest(key)
         return state
+
+    def peek(self, key: bytes) -> State | None:
+        """The state under ``key``, to be read once: what a search looks at does not push others out of memory."""
+        state = self._live.get(key)
+        if state is not None:
+            return state
+        handle = self._resting.get(key)
+        packed = self._slab.get(handle) if handle is not None else self._cold.load(key)
+        return unpack(key, packed) if packed is not None else None
+
+    def changed_marks(self) -> dict[EntityKey, int]:
+        """The marks of the identities that changed since the last finished cut."""
+        cut = self._cut
+        marks = dict(cut.marks) if cut is not None else {}
+        for key in itertools.chain(self._dirty, cut.todo if cut is not None else ()):
+            state = self._live[key]
+            if isinstance(state, IdentityState):
+                marks[key] = mark_of(state)
+        return marks
 
     def add(self, key: bytes, state: S) -> S:
         """Begin to keep a new state."""
@@ -132,7 +164,7 @@ class States:
 
     def begin_cut(self, position: int, ahead: tuple[int, ...]) -> None:
         """Take the image of this instant: all events up to ``position``, and the request ids ``ahead`` of it."""
-        self._cut = Cut(position, ahead, self._dirty, {}, self.joins.begin_cut())
+        self._cut = Cut(position, ahead, self._dirty, {}, self.joins.begin_cut(), self.recent.begin_cut())
         self._dirty = set()
         self._cooling = self._thawed
         self._thawed = {}
@@ -146,16 +178,15 @@ class States:
             self._cool_some(most)
         for _ in range(min(most, len(cut.todo))):
             key = cut.todo.pop()
-            packed = pack(self._live[key])
+            packed = cut.take(key, self._live[key])
             if len(self._thawed) < self._most_live // 2:
                 self._thawed[key] = packed
             else:
-                packed = squeeze(packed)
+                packed = cut.packed[key] = squeeze(packed)
                 del self._live[key]
                 self._rest(key, packed)
                 if _is_small(key, packed):
                     cut.small.append(key)
-            cut.packed[key] = packed
         return None if cut.todo or self._cooling else cut
 
     def finish_cut(self) -> None:
@@ -164,6 +195,7 @@ class States:
         if cut is None:
             return
         self.joins.finish_cut()
+        self.recent.finish_cut()
         for key in cut.small:
             if key not in self._live:
                 self._end_rest(key)
@@ -189,6 +221,7 @@ class States:
         if cut is None:
             return
         self.joins.abandon_cut()
+        self.recent.abandon_cut()
         for key in cut.packed.keys() - self._dirty:
             if key not in self._live:
                 self._live[key] = unpack(key, self._slab.get(self._resting[key]))

@@ -56,6 +56,7 @@ def recover(
         event = stored.event
         if event.request_id in ahead:
             ahead.discard(event.request_id or 0)
+            projection.note_position(position, event)
             continue
         try:
             retell(projection, position, event)

@@ -11,7 +11,7 @@ from pathlib import Path
 from abuse_service.errors import DirectoryInUse, RefusedToStart, StorageUnavailable
 
 DATABASE_NAME = "abuse.db"
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 
 
 class DataDirectory:

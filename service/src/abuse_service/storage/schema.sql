@@ -1,5 +1,5 @@
--- What one data directory keeps. The log (block) is the truth; event_key and request index it; state, claim,
--- unnamed and snapshot are a projection that can be rebuilt from it at any time.
+-- What one data directory keeps. The log (block) is the truth; event_key and request index it; state, claim, unnamed,
+-- timeline, crowd, mark and snapshot are a projection that can be rebuilt from it at any time.
 
 CREATE TABLE IF NOT EXISTS meta (
     name  TEXT PRIMARY KEY,
@@ -43,6 +43,31 @@ CREATE TABLE IF NOT EXISTS unnamed (
     position  INTEGER NOT NULL,
     PRIMARY KEY (stripe_id, position)
 ) WITHOUT ROWID;
+
+-- Which events are whose: entries of one identity, oldest first, some hundred a row (identities/timeline.py).
+CREATE TABLE IF NOT EXISTS timeline (
+    identity  BLOB    NOT NULL CHECK (length(identity) = 17),
+    newest_ms INTEGER NOT NULL,
+    position  INTEGER NOT NULL,
+    oldest_ms INTEGER NOT NULL,
+    mask      INTEGER NOT NULL,
+    body      BLOB    NOT NULL,
+    PRIMARY KEY (identity, newest_ms, position)
+) WITHOUT ROWID;
+
+-- Who was seen with an entity whose state has no room to remember him.
+CREATE TABLE IF NOT EXISTS crowd (
+    entity   BLOB NOT NULL CHECK (length(entity) = 17),
+    identity BLOB NOT NULL CHECK (length(identity) = 17),
+    PRIMARY KEY (entity, identity)
+) WITHOUT ROWID;
+
+-- Block state and newest verdict of each identity, in one number (identities/mark.py).
+CREATE TABLE IF NOT EXISTS mark (
+    identity BLOB    PRIMARY KEY CHECK (length(identity) = 17),
+    mark     INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS mark_identity ON mark (mark, identity);
 
 CREATE TABLE IF NOT EXISTS snapshot (
     one      INTEGER PRIMARY KEY CHECK (one = 1),

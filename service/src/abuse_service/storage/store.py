@@ -20,6 +20,7 @@ from abuse_service.storage.blocks import unpack_block
 from abuse_service.storage.directory import DataDirectory, read_secret
 from abuse_service.storage.index import INDEXED_POSITION, Generation, RecentIndex, chunks, request_rows
 from abuse_service.storage.quarantine import SqliteQuarantine
+from abuse_service.storage.reading import KeptIndex, clear_index, index_steps
 from abuse_service.storage.request_ids import RequestIds, reserve_block
 from abuse_service.storage.states import write_cut
 from abuse_service.storage.writer import Task, Waiting, Writer, wait
@@ -54,6 +55,7 @@ class SqliteStore:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._writer: Writer | None = None
         self.quarantine = SqliteQuarantine(self._reader, self._run)
+        self.kept_index = KeptIndex(self._reader)
         self._index = RecentIndex()
         self._recent_requests: dict[int, int] = {}
         self._recent_keys: dict[bytes, int] = {}
@@ -85,11 +87,11 @@ class SqliteStore:
         self._enqueue(entry)
         return future
 
-    def record(self, event: Event) -> None:
+    def record(self, event: Event, then: Then | None = None) -> None:
         """Append soon. While the disk is full a record waits in memory; see `has_room`."""
         if event.request_id:
             self._pending_requests[event.request_id] = None
-        self._enqueue(wait([event], [], may_wait=True))
+        self._enqueue(wait([event], [], may_wait=True, context=(None, then)))
 
     def read(self, after: int, limit: int = 0) -> Iterator[Stored]:
         """Events behind position ``after`` in order, all or ``limit``."""
@@ -211,6 +213,8 @@ class SqliteStore:
         generation = moved[0]
         for chunk in chunks(generation):
             await self._run(functools.partial(_add_keys, chunk))
+        for step in index_steps(cut):
+            await self._run(step)
         body = msgspec.msgpack.encode(snapshot)
 
         def finish(connection: sqlite3.Connection) -> None:
@@ -227,6 +231,8 @@ class SqliteStore:
         """Replace the image on disk at once; only before `start`. Raises `StorageUnavailable`."""
         try:
             self._reader.execute("BEGIN IMMEDIATE")
+            for step in index_steps(cut):
+                step(self._reader)
             write_cut(self._reader, cut, msgspec.msgpack.encode(snapshot))
             self._reader.execute("COMMIT")
         except sqlite3.Error as error:
@@ -242,6 +248,7 @@ class SqliteStore:
             self._reader.execute("DELETE FROM claim")
             self._reader.execute("DELETE FROM unnamed")
             self._reader.execute("DELETE FROM snapshot")
+            clear_index(self._reader)
             self._reader.execute("COMMIT")
         except sqlite3.Error as error:
             raise StorageUnavailable(f"the old snapshot can't be discarded: {error}") from None
