@@ -1,43 +1,19 @@
 """The record: which of two values stays, who owns what, and what says nothing."""
 
-import itertools
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from abuse_service.identities import facts
 from abuse_service.identities.merge import flatten, newest
-from abuse_service.identities.record import MOST_HISTORY
-from abuse_service.identities.tenure import Tenure, tenures
-from abuse_service.testing import NOW_MS, World, event
+from abuse_service.identities.fold_requests import MOST_HOURS
+from abuse_service.identities.fold_stripe import MOST_CURRENCIES, MOST_KEPT
+from abuse_service.identities.record import MOST_CHECKS, MOST_HISTORY, Charge, Check
+from abuse_service.identities.spend_rows import read_spend
+from abuse_service.testing import NOW_MS, Telling, World, event, in_each_order, sent, signed_in
 
 EARLIER, LATER = NOW_MS - 2000, NOW_MS - 1000
 DAY_MS = 86_400_000
-
-Telling = Callable[[World], Any]
-
-
-def in_each_order(*tellings: Telling) -> list[World]:
-    """A world for each order in which the tellings may arrive."""
-    worlds = []
-    for order in itertools.permutations(tellings):
-        world = World()
-        for tell in order:
-            tell(world)
-        worlds.append(world)
-    return worlds
-
-
-def sent(event_type: str, at: int, **said: Any) -> Telling:
-    """The telling of one event of a batch."""
-    return lambda world: world.send(event(event_type, at, kilo_user_id="u1", **said))
-
-
-def signed_in(at: int, **fields: Any) -> Telling:
-    """The telling of one sign-in."""
-    return lambda world: world.sign_in(occurred_at=at, **fields)
-
 
 # the profile
 
@@ -130,6 +106,30 @@ def test_changed_email_is_judged() -> None:
     assert (state.is_disposable_email, state.mailbox_digits) == (True, 1)
 
 
+# checks
+
+
+def test_checks_keep_their_history() -> None:
+    """Each outcome of the device check stands once, when it was said last; one that says nothing is none."""
+    first = {"stytch_verdict_action": "CHALLENGE", "stytch_session_id": "s1", "stytch_is_authentic_device": False}
+    then = {"stytch_verdict_action": "ALLOW", "stytch_session_id": "s2", "has_validation_stytch": True}
+    for world in in_each_order(
+        signed_in(EARLIER, **first), signed_in(EARLIER + 1, **first), signed_in(LATER, **then), signed_in(NOW_MS)
+    ):
+        assert [(stamp[0], check) for stamp, check in world.record().checks] == [
+            (EARLIER + 1, Check("CHALLENGE", False, session_id="s1")),
+            (LATER, Check("ALLOW", session_id="s2", has_passed=True)),
+        ]
+
+
+def test_checks_are_bounded() -> None:
+    """The outcomes that were said last stay."""
+    world = World()
+    for number in range(2 * MOST_CHECKS):
+        world.sign_in(occurred_at=NOW_MS - number, stytch_session_id=f"s{number}")
+    assert [check.session_id for _, check in world.record().checks] == [f"s{n}" for n in range(MOST_CHECKS)][::-1]
+
+
 # blocks
 
 
@@ -182,83 +182,6 @@ def test_histories_keep_the_newest() -> None:
     assert newest(world.record().pass_layers, "streak_months") == 0
 
 
-# organizations
-
-
-def member(world: World, organization_id: str = "o1", user: str = "u1") -> Tenure:
-    """What holds between a user and an organization."""
-    return tenures(world.record(user), world.projection.ended)[organization_id]
-
-
-def test_own_events_own_memberships() -> None:
-    """A snapshot that is stamped after a removal does not bring the member back; it fills what no event said."""
-    snapshot = signed_in(LATER, org_memberships=[{"organization_id": "o1", "role": "owner", "plan": "teams"}])
-    for world in in_each_order(sent("org.member_removed", EARLIER, organization_id="o1", role="member"), snapshot):
-        assert member(world) == Tenure(False, role="member", plan="teams", until_ms=EARLIER)
-
-
-def test_snapshot_alone_makes_a_member() -> None:
-    """Where no event ever said so, a snapshot's membership counts."""
-    for world in in_each_order(
-        signed_in(EARLIER, org_memberships=[{"organization_id": "o1", "has_sso": True}]),
-        signed_in(LATER, org_memberships=[]),
-    ):
-        assert member(world) == Tenure(True, has_sso=True, since_ms=EARLIER)
-        assert facts.has_sso(world.record(), world.projection.ended)
-
-
-@pytest.mark.parametrize("ending", ["org.member_removed", "org.deleted"])
-def test_removal_ends_membership(ending: str) -> None:
-    """A removal or the organization's end ends a membership; a later event begins it anew."""
-    added, ended = sent("org.member_added", EARLIER, organization_id="o1"), sent(ending, LATER, organization_id="o1")
-    for world in in_each_order(added, ended):
-        assert member(world).is_member is False
-    for world in in_each_order(added, ended, sent("org.member_added", NOW_MS, organization_id="o1")):
-        assert member(world).is_member is True
-
-
-def test_end_wins_within_one_instant() -> None:
-    """Of an addition and a removal at one millisecond the removal stands, in either order."""
-    for world in in_each_order(
-        sent("org.member_added", LATER, organization_id="o1"), sent("org.member_removed", LATER, organization_id="o1")
-    ):
-        assert member(world).is_member is False
-
-
-def test_deleted_user_is_no_member() -> None:
-    """With the account every membership ends, also one that is told later."""
-    for world in in_each_order(
-        sent("user.deleted", EARLIER), sent("org.created", EARLIER - 1, organization_id="o1", has_sso=True)
-    ):
-        assert member(world).is_member is False
-        assert not facts.has_sso(world.record(), world.projection.ended)
-        assert world.record().deleted is not None
-
-
-@pytest.mark.parametrize(
-    ("plan", "in_free_trial", "pays"),
-    [("teams", None, True), ("teams", True, False), ("free", None, False), ("Free", None, False), (None, None, False)],
-)
-def test_paid_plan_makes_paying(plan: str | None, in_free_trial: bool | None, pays: bool) -> None:
-    """A member of an organization on a paid plan that is not in trial pays, however the plan is spelt."""
-    world = World()
-    said = {"organization_id": "o1", "plan": plan, "in_free_trial": in_free_trial}
-    world.send(event("org.member_added", kilo_user_id="u1", **said))
-    assert facts.is_paying(world.record(), world.projection.ended) is pays
-
-
-def test_too_many_organizations_are_bounded() -> None:
-    """A record keeps a thousand organizations, the same ones in every order."""
-    names = [f"o{number:04}" for number in range(1100)]
-    records = []
-    for order in (names, names[::-1]):
-        world = World()
-        world.send(*[event("org.member_added", NOW_MS, kilo_user_id="u1", organization_id=name) for name in order])
-        records.append(world.record())
-    assert len(records[0].memberships) == 1000
-    assert records[0] == records[1]
-
-
 # money
 
 
@@ -276,6 +199,46 @@ def test_paid_and_free_stay_apart() -> None:
         assert credits.first_paid_at_ms == EARLIER - 5
         assert newest(credits.reported_total, "microdollars") == 8
         assert facts.is_paying(world.record(), world.projection.ended)
+
+
+@pytest.mark.parametrize(
+    ("plan", "in_free_trial", "pays"),
+    [("teams", None, True), ("teams", True, False), ("free", None, False), ("Free", None, False), (None, None, False)],
+)
+def test_paid_plan_makes_paying(plan: str | None, in_free_trial: bool | None, pays: bool) -> None:
+    """A member of an organization on a paid plan that is not in trial pays, however the plan is spelt."""
+    world = World()
+    said = {"organization_id": "o1", "plan": plan, "in_free_trial": in_free_trial}
+    world.send(event("org.member_added", kilo_user_id="u1", **said))
+    assert facts.is_paying(world.record(), world.projection.ended) is pays
+
+
+def bought(at: int, microdollars: int, total: int | None = None, *, is_free: bool | None = None) -> Telling:
+    """The telling of a purchase."""
+    said = {"microdollars_acquired": microdollars, "total_microdollars_acquired": total, "is_free": is_free}
+    return sent("billing.credit_purchased", at, **said)
+
+
+def test_reported_total_is_held_against_what_was_told() -> None:
+    """The newest total that the cloud reported, less all that it told up to then, is the difference that is shown."""
+    for world in in_each_order(bought(EARLIER, 5, 5), bought(LATER, 7, 12, is_free=True), bought(NOW_MS, 100)):
+        assert facts.unexplained_microdollars(world.record()) == 0
+    for world in in_each_order(bought(EARLIER, 5), bought(LATER, 7, 20)):
+        assert facts.unexplained_microdollars(world.record()) == 8
+
+
+def test_nothing_reported_nothing_unexplained() -> None:
+    """Without a total, or with more purchases since than are kept, there is no difference to show."""
+    world = World()
+    bought(EARLIER, 5)(world)
+    assert facts.unexplained_microdollars(world.record()) is None
+    bought(EARLIER + 1, 5, 10)(world)
+    for number in range(MOST_HISTORY - 1):
+        bought(LATER + number, 1)(world)
+    assert facts.unexplained_microdollars(world.record()) == 0
+    bought(NOW_MS, 1)(world)
+    assert facts.unexplained_microdollars(world.record()) is None
+    assert world.record().credits.paid_microdollars == 10 + MOST_HISTORY
 
 
 def test_grant_alone_does_not_pay() -> None:
@@ -322,6 +285,69 @@ def test_spend_takes_corrections() -> None:
         world.report_cost(request_id=request_id, cost=cost, input_tokens=10, output_tokens=None)
     spend = world.record().spend
     assert (spend.reports, spend.cost_microdollars, spend.input_tokens, spend.output_tokens) == (3, 1300, 30, 0)
+
+
+def test_spend_is_kept_by_hour_and_day() -> None:
+    """Costs stand by the hour and the day when they were reported; the newest stay, in any order."""
+    hour_ms = 3_600_000
+    numbers = range(2 * MOST_HOURS)
+    spends = []
+    for order in (numbers, numbers[::-1]):
+        world = World()
+        for number in order:
+            for request_id, cost in ((2 * number + 1, number), (2 * number + 2, -1)):
+                at = NOW_MS - number * hour_ms
+                world.report_cost(request_id=request_id, cost=cost, occurred_at=at)
+        spends.append(world.record().spend)
+    assert spends[0] == spends[1]
+    newest_hour = NOW_MS // hour_ms
+    assert list(read_spend(spends[0].hours)) == [(newest_hour - n, n - 1) for n in range(MOST_HOURS)][::-1]
+    assert sum(cost for _, cost in read_spend(spends[0].days)) == spends[0].cost_microdollars
+
+
+# Stripe
+
+
+def test_cards_are_known_by_their_fingerprint() -> None:
+    """One card on two methods is one card; what was said of it last stays, and when it was seen first and last."""
+    for world in in_each_order(
+        sent("stripe.payment_method.attached", EARLIER, id="pm_1", card={"fingerprint": "c1", "brand": "visa"}),
+        sent("stripe.payment_method.attached", LATER, id="pm_2", card={"fingerprint": "c1", "country": "AT"}),
+    ):
+        stripe = world.record().stripe
+        assert [stripe.methods[name][-1][1]["card"] for name in ("pm_1", "pm_2")] == ["c1", "c1"]
+        [card] = stripe.cards.values()
+        assert (card.first_seen_ms, card.last_seen_ms) == (EARLIER, LATER)
+        assert flatten(card.said) == {"brand": "visa", "country": "AT"}
+
+
+def test_charges_are_kept_one_by_one() -> None:
+    """Each attempt to charge is kept with its outcome, the newest last, beside the totals of all."""
+    for world in in_each_order(
+        sent("stripe.charge.failed", EARLIER, id="ch_1", amount=500, currency="usd", decline_code="stolen_card"),
+        sent("stripe.payment_intent.succeeded", LATER, id="pi_1", amount_received=300, currency="usd"),
+    ):
+        stripe = world.record().stripe
+        assert [charge for _, charge in stripe.charges] == [
+            Charge(False, 500, "usd", "stolen_card", "ch_1"), Charge(True, 300, "usd", payment_intent="pi_1"),
+        ]  # fmt: skip
+        assert (stripe.failures, stripe.paid_amounts) == ({"stolen_card": 1}, {"usd": 300})
+
+
+def test_made_up_codes_are_bounded() -> None:
+    """Decline codes and currencies that a sender makes up take no more room than there is, the same in any order."""
+    codes = [f"code_{number:03}" for number in range(2 * MOST_KEPT)]
+    records = []
+    for order in (codes, codes[::-1]):
+        world = World()
+        for code in order:
+            world.send(event("stripe.charge.failed", NOW_MS, code, kilo_user_id="u1", decline_code=code))
+            said = {"amount": 1, "currency": code[-3:]}
+            world.send(event("stripe.payment_intent.succeeded", NOW_MS, code, kilo_user_id="u1", **said))
+        records.append(world.record())
+    assert records[0] == records[1]
+    stripe = records[0].stripe
+    assert (len(stripe.failures), len(stripe.paid_amounts), stripe.payments) == (MOST_KEPT, MOST_CURRENCIES, len(codes))
 
 
 # times

@@ -1,6 +1,7 @@
 """Builders, a fixed clock and in-memory twins, for tests of the service and of what is built upon it."""
 
 import functools
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -380,6 +381,32 @@ def stripe_event(
         inner["previous_attributes"] = beside.pop("previous_attributes")
     name = event_type.removeprefix("stripe.")
     return event(event_type, at, id=webhook_id, type=name, data=inner, **beside)
+
+
+Telling = Callable[[World], Any]
+"""Something that a world is told."""
+
+
+def sent(event_type: str, at: int, user: str | None = "u1", **said: Any) -> Telling:
+    """The telling of one event of a batch; without a user where ``user`` is ``None``."""
+    named = {} if user is None else {"kilo_user_id": user}
+    return lambda world: world.send(event(event_type, at, **named, **said))
+
+
+def signed_in(at: int, user: str = "u1", **fields: Any) -> Telling:
+    """The telling of one sign-in."""
+    return lambda world: world.sign_in(user, occurred_at=at, **fields)
+
+
+def in_each_order(*tellings: Telling) -> list[World]:
+    """A world for each order in which the tellings may arrive."""
+    worlds = []
+    for order in itertools.permutations(tellings):
+        world = World()
+        for tell in order:
+            tell(world)
+        worlds.append(world)
+    return worlds
 
 
 def policy_of(rules: str = "[]", features: str = "", head: str = "") -> Policy:

@@ -3,7 +3,7 @@
 from abuse_service.identities.networks import Networks
 from abuse_service.identities.record import Record
 
-_STAYS = frozenset(
+STAYS = frozenset(
     {
         "account_created_at",
         "auth_method",
@@ -34,7 +34,7 @@ def forget_personal(record: Record) -> None:
     Ids of payments stay until the log itself is erased: a dispute about a deleted account's payment is still joined.
     """
     for _, fields in record.profile:
-        for name in fields.keys() - _STAYS:
+        for name in fields.keys() - STAYS:
             del fields[name]
     record.profile[:] = [layer for layer in record.profile if layer[1]]
     record.signup.clear()
