@@ -173,6 +173,90 @@ def test_broken_law_names_the_place(found: dict[str, str], place: str, message: 
     assert refusal(**found) == (place, message)
 
 
+COUNTED = """
+minute: {entity: user, events: [request.classified], aggregate: count, window: 1m}
+steps: {entity: user, events: [request.classified], aggregate: count, window: 1m, approximate: 0.1}
+life: {entity: user, events: [request.classified], aggregate: count}
+linked: {entity: cluster, events: [request.classified], aggregate: count, window: 1m}
+models: {entity: user, events: [request.classified], aggregate: distinct, value: event.model}
+many: {entity: user, events: [request.classified], aggregate: distinct, value: event.model, approximate: 0.2}
+speed: {entity: user, events: [request.classified], aggregate: rate, window: 1m}
+share: {entity: user, events: [request.classified], aggregate: ratio, matching: event.streamed, window: 1m}
+tokens: {entity: user, events: [request.classified], aggregate: sum, value: event.max_tokens, window: 1m}
+"""
+
+
+THRESHOLDS = "thresholds: {edge: 1024, beyond: 1025, half: 60.5}"
+NEVER, ALWAYS, CURE = "never holds", "always holds", "; declare it approximate, or choose a smaller number"
+
+
+@pytest.mark.parametrize(
+    ("when", "fault"),
+    [
+        ("minute > 1024", f"minute is 1,024 at most, so > 1,024 {NEVER}{CURE}"),
+        ("minute >= 1025", f"minute is 1,024 at most, so >= 1,025 {NEVER}{CURE}"),
+        ("minute == 1025", f"minute is 1,024 at most, so == 1,025 {NEVER}{CURE}"),
+        ("minute != 1025", f"minute is 1,024 at most, so != 1,025 {ALWAYS}{CURE}"),
+        ("minute <= 1024", f"minute is 1,024 at most, so <= 1,024 {ALWAYS}{CURE}"),
+        ("threshold.edge < minute", f"minute is 1,024 at most, so > 1,024 {NEVER}{CURE}"),
+        ("minute >= threshold.beyond", f"minute is 1,024 at most, so >= 1,025 {NEVER}{CURE}"),
+        ("double(minute) > 2000.0", f"minute is 1,024 at most, so > 2,000.0 {NEVER}{CURE}"),
+        ("models > 1000", f"models is 1,000 at most, so > 1,000 {NEVER}{CURE}"),
+        ("speed > threshold.half", f"speed is 17.0667 at most, so > 60.5 {NEVER}{CURE}"),
+        ("share > 1.0", f"share is 1 at most, so > 1.0 {NEVER}"),
+    ],
+)
+def test_number_out_of_reach_is_refused(when: str, fault: str) -> None:
+    """A feature that is bounded is not held against a number that it can never reach, in a rule or in a trust."""
+    hidden = rule_text(f"identity.is_blocked || ({when})")
+    assert refusal(hidden, COUNTED, THRESHOLDS) == ("rules[0].when", fault)
+    resting = rule_text(when, "  mode: 'off'")
+    assert refusal(resting, COUNTED, THRESHOLDS) == ("rules[0].when", fault)
+    trust = f"{THRESHOLDS}\ntrust: [{{id: one, title: One, weight: 0.5, when: '{when}'}}]"
+    assert refusal("[]", COUNTED, trust) == ("trust[0].when", fault)
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        "minute >= 1024",
+        "minute >= threshold.edge",
+        "minute < 1024",
+        "minute == 1024",
+        "minute + minute > 1025",
+        "minute >= int(1024.5)",
+        "double(minute) >= double(threshold.edge)",
+        "minute > threshold.edge - 1",
+        "steps > 5000",
+        "life > 5000",
+        "linked > 5000",
+        "models >= 1000",
+        "many > 5000",
+        "speed > 17.0",
+        "share >= 1.0",
+        "tokens > 5000",
+        "request.max_tokens > 5000",
+        "true && [2000].exists(minute, minute > 1024)",
+    ],
+)
+def test_number_within_reach_is_taken(when: str) -> None:
+    """What a feature may reach, and what the text alone can't tell, is taken."""
+    assert policy_of(rule_text(when), COUNTED, THRESHOLDS).rules[0].text.when == when
+
+
+def test_number_out_of_reach_is_shown() -> None:
+    """The comparison is marked in the author's line."""
+    text = policy_text(rule_text("identity.is_blocked || minute > 5000"), COUNTED, THRESHOLDS)
+    with pytest.raises(PolicyError) as refused:
+        Policy(text, "mine.yaml")
+    place, _, _, line, mark = refused.value.told().splitlines()
+    assert place == "mine.yaml:20:34: rules[0].when"
+    assert (line[5:], mark[5:]) == (
+        "    when: identity.is_blocked || minute > 5000",
+        "                                 ^^^^^^",
+    )
+
+
 def test_unknown_name_shows_the_spot() -> None:
     """A condition with an unknown name is refused, and the text shows the author's line with a mark under the spot."""
     text = policy_text(rule_text("identity.is_blokced && threshold.a > 1", ""), head="thresholds: {a: 2}")

@@ -7,13 +7,28 @@ import msgspec
 from abuse_service.cel.limits import children
 from abuse_service.cel.wire import Call, Const, Fold, Ident, Node, Select
 
+Number = int | float
+
+_TURNED = {"_<_": "_>_", "_<=_": "_>=_", "_>_": "_<_", "_>=_": "_<=_", "_==_": "_==_", "_!=_": "_!=_"}
 _BY_KEY = frozenset({"_[_]", "_[?_]", "_?._"})
+_CONVERSIONS = frozenset({"int", "double", "dyn"})
+# A literal under `int` may be cut off.
+_EXACT_CONVERSIONS = frozenset({"double", "dyn"})
 
 
 class FieldUse(msgspec.Struct, frozen=True):
     """A field that is read of a map; ``field`` is ``None`` where it may be any of them. ``at`` is the map's name."""
 
     field: str | None
+    at: Ident
+
+
+class Comparison(msgspec.Struct, frozen=True):
+    """A name held against a number, the name to the left: ``operator`` is one of ``< <= > >= == !=``."""
+
+    name: str
+    operator: str
+    number: Number
     at: Ident
 
 
@@ -47,6 +62,18 @@ def fields_read(node: Node, holder: str, hidden: frozenset[str] = frozenset()) -
         yield from fields_read(child, holder, below)
 
 
+def comparisons(node: Node, constants: dict[str, Number], hidden: frozenset[str] = frozenset()) -> Iterator[Comparison]:
+    """Where a name, or a conversion of it, is held against a literal or one of ``constants``; no arithmetic is seen."""
+    if isinstance(node, Call) and node.function in _TURNED and len(node.args) == 2:
+        left, right = node.args
+        for held, other, operator in ((left, right, node.function), (right, left, _TURNED[node.function])):
+            name, number = _bare(held), _number(other, constants, hidden)
+            if isinstance(name, Ident) and name.name not in hidden and number is not None:
+                yield Comparison(name.name.lstrip("."), operator.strip("_"), number, name)
+    for child, below in branches(node, hidden):
+        yield from comparisons(child, constants, below)
+
+
 def _is_free(node: Ident, name: str, hidden: frozenset[str]) -> bool:
     return node.name not in hidden and node.name.lstrip(".") == name
 
@@ -61,4 +88,21 @@ def _field(node: Node) -> tuple[str, Node] | None:
         is_key = isinstance(key, Const) and isinstance(key.value, str)
         if is_key and isinstance(key, Const) and (node.function in _BY_KEY or node.function == "@in"):
             return key.value, holder
+    return None
+
+
+def _bare(node: Node, conversions: frozenset[str] = _CONVERSIONS) -> Node:
+    """What a conversion of a number is made from."""
+    while isinstance(node, Call) and node.function in conversions and len(node.args) == 1:
+        node = node.args[0]
+    return node
+
+
+def _number(node: Node, constants: dict[str, Number], hidden: frozenset[str]) -> Number | None:
+    node = _bare(node, _EXACT_CONVERSIONS)
+    if isinstance(node, Const):
+        is_number = isinstance(node.value, int | float) and not isinstance(node.value, bool)
+        return node.value if is_number else None
+    if isinstance(node, Ident) and node.name not in hidden:
+        return constants.get(node.name.lstrip("."))
     return None

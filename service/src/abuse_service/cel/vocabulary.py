@@ -19,7 +19,7 @@ from abuse_service.cel.limits import (
 from abuse_service.cel.mistakes import mistake
 from abuse_service.cel.program import Kind, LazyProgram, Part, Program
 from abuse_service.cel.slots import NotOffered
-from abuse_service.cel.uses import FieldUse, fields_read, names_read
+from abuse_service.cel.uses import Comparison, FieldUse, Number, comparisons, fields_read, names_read
 from abuse_service.cel.values import CelError, CelFailure, TooCostly, error_of, plain
 from abuse_service.cel.wire import Checked, Node, read_checked
 from abuse_service.errors import ExpressionError
@@ -119,6 +119,13 @@ class Expression:
     def fields(self, holder: str) -> list[FieldUse]:
         """What it reads of the map called ``holder``."""
         return list(fields_read(self.part.checked.root, holder))
+
+    def comparisons(self) -> list[Comparison]:
+        """The names that it holds against numbers: literals, and constants that it was compiled with."""
+        numbers: dict[str, Number] = {
+            name: value for name, value in self.part.constants.items() if isinstance(value, int | float)
+        }
+        return list(comparisons(self.part.checked.root, numbers))
 
     def error_at(self, fault: str, node: Node, path: str, *, through: str) -> ExpressionError:
         """A mistake that is shown from a node on, through the text that follows next."""

@@ -20,6 +20,7 @@ from abuse_service.policy.book import version_of
 from abuse_service.policy.document import Case, Document, Mode, RuleText, Scalar, TrustText
 from abuse_service.policy.laws import check_laws, check_names, check_used
 from abuse_service.policy.places import explain_shape, locate
+from abuse_service.policy.reach import check_reach
 from abuse_service.policy.source import DEFAULT_POLICY, Source, read_source
 from abuse_service.policy.vocabulary import COSTS, FACTS, OWN_LISTS
 
@@ -114,6 +115,8 @@ class Policy:
         check_laws(self.document)
         resting = [one.reads for one in every if one.text.mode is Mode.OFF]
         check_used(self.document, set(self.reads.union(*resting)))
+        check_reach("rules", [rule.condition for rule in every], self.document.features)
+        check_reach("trust", [trust.condition for trust in self.trust], self.document.features)
         self.every = every
 
     def evaluate(self, values: Mapping[str, Any]) -> tuple[list[bool | CelError], list[bool | CelError]]:
