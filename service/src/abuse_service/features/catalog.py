@@ -94,6 +94,7 @@ class Feature:
         self.kind = _KINDS.get(declaration.aggregate, Kind.DOUBLE)
         self._window: Window = self._make_window(declaration.state_key)
         self.key = self.base = self._window.key
+        self._absent = self._window.together([self._window.part({}, 0)])
         self._counts_identities = declaration.value == "identity"
         self._is_shared = self.letter != EntityKind.USER.value
         self._where = _condition(declaration.where, f"{path}.where")
@@ -153,6 +154,9 @@ class Feature:
 
     def read(self, states: dict[str, Any], at_ms: int) -> Any:
         """The feature of one entity as of an instant; ``None`` where there is no value."""
+        if self.key not in states:
+            # As with most features of most entities.
+            return self._absent
         window = self._window
         return window.together([window.part(states, at_ms)])
 
