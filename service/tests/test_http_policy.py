@@ -129,9 +129,27 @@ def test_bad_policy_is_refused(service, text, path):
     assert (refused.status_code, refused.json()["error"]["code"]) == (422, "invalid_policy")
     assert (refused.json()["error"].get("path") or "") == path
     tried = service.post("/api/console/policy/check", {"text": text}).json()
-    assert tried["is_sound"] is False
-    assert tried["errors"][0]["picture"]
+    assert (tried["is_sound"], tried["errors"]) == (False, [refused.json()["error"]])
+    assert tried["errors"][0]["details"]["text"]
     assert current(service)["version"] == before
+
+
+def test_refusal_shows_the_spot(service):
+    """A refused policy is answered in the one shape of errors, with file, line, column and the line as it is marked."""
+    text = policy_text(5).replace("asked >=", "askd >=")
+    line = next(number for number, said in enumerate(text.split("\n"), 1) if "askd >=" in said)
+    error = change(service, text=text).json()["error"]
+    details = error.pop("details")
+    assert error == {
+        "code": "invalid_policy",
+        "message": "unknown name askd; did you mean asked?",
+        "path": "rules[0].when",
+    }
+    column = text.split("\n")[line - 1].index("askd") + 1
+    assert (details["file"], details["line"], details["column"]) == ("policy.yaml", line, column)
+    _, shown, mark = details["text"].split("\n")
+    assert "askd >=" in shown
+    assert (mark.index("^"), mark.count("^")) == (shown.index("askd"), 4)
 
 
 def test_check_changes_nothing(service):

@@ -14,6 +14,11 @@ ServiceError
 └── RefusedToStart           the settings do not go together
 """
 
+import re
+from typing import Any
+
+_PLACE = re.compile(r"(?P<file>.*?)(?::(?P<line>\d+):(?P<column>\d+))?", re.DOTALL)
+
 
 class ServiceError(Exception):
     """The service can't do what was asked."""
@@ -25,6 +30,16 @@ class ServiceError(Exception):
         super().__init__(message or type(self).__doc__ or "")
         self.message = str(self)
         self.path = path
+
+    def view(self) -> dict[str, Any]:
+        """The one JSON shape of an error; ``details`` are there where more is known than a sentence says."""
+        shape: dict[str, Any] = {"code": self.code, "message": self.message, "path": self.path}
+        return shape | {"details": details} if (details := self.details) else shape
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """What more is known; empty for most."""
+        return {}
 
 
 class Unauthorized(ServiceError):
@@ -89,6 +104,16 @@ class PolicyError(ServiceError):
         super().__init__(message, path=path)
         self.place = place
         self.picture = picture
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """File, line and column, and as ``text`` the line with the spot marked, where they are known."""
+        if not self.place:
+            return {}
+        found = _PLACE.fullmatch(self.place)
+        assert found is not None
+        line, column = (int(found[name]) if found[name] else None for name in ("line", "column"))
+        return {"file": found["file"], "line": line, "column": column, "text": self.picture}
 
     def told(self) -> str:
         """The mistake as a compiler shows it."""

@@ -29,8 +29,9 @@ class Answer(msgspec.Struct, frozen=True):
 
 def error_answer(error: ServiceError) -> Answer:
     """The one JSON error shape of all routes."""
-    body = {"error": {"code": error.code, "message": error.message, "path": error.path}}
-    return Answer(_encode(body), error.status, retry_after_seconds=1 if error.status == 503 else None)
+    return Answer(
+        _encode({"error": error.view()}), error.status, retry_after_seconds=1 if error.status == 503 else None
+    )
 
 
 async def send_answer(send: Send, answer: Answer) -> None:

@@ -11,7 +11,7 @@ import httpx
 
 from abuse_service.api.doors import Sender
 from abuse_service.console_api.routes import answer_console
-from abuse_service.errors import ServiceError
+from abuse_service.errors import PolicyError, ServiceError
 from abuse_service.settings import ALL_SCOPES, Settings
 from abuse_service.telemetry import configure_logging
 from abuse_service.wiring import Service, holds_database, read_owner
@@ -69,7 +69,8 @@ class Desk:
             told["message"] = (
                 f"{told.get('message')}; verbs take theirs from ABUSE_TOKENS, with the scopes read and admin"
             )
-        raise RemoteError(told.get("message") or f"status {answer.status_code}", path=told.get("path"))
+        message = told.get("message") or f"status {answer.status_code}"
+        raise _refusal(message, told.get("path"), told.get("details") or {})
 
     async def _ask_directory(self, method: str, path: str, body: bytes) -> Any:
         if not holds_database(self._settings.data):
@@ -95,6 +96,14 @@ class Desk:
             "CF-Access-Client-Id": able[0].id,
             "CF-Access-Client-Secret": able[0].secret.get_secret_value(),
         }
+
+
+def _refusal(message: str, path: str | None, details: dict[str, Any]) -> ServiceError:
+    """What the service refused, with the spot in the policy where it names one."""
+    if "file" not in details:
+        return RemoteError(message, path=path)
+    spot = [str(details[name]) for name in ("file", "line", "column") if details.get(name)]
+    return PolicyError(message, path=path, place=":".join(spot), picture=details.get("text", ""))
 
 
 def _owner_url(data: Path) -> str | None:

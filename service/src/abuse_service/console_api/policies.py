@@ -82,8 +82,7 @@ class Policies:
         try:
             policy = await self._versions.check(text)
         except PolicyError as error:
-            fault = {"path": error.path, "place": error.place, "message": error.message, "picture": error.picture}
-            return {"is_sound": False, "errors": [fault]}
+            return {"is_sound": False, "errors": [error.view()]}
         return {"is_sound": True, "errors": [], **summary(policy), "diff": self._lines(self._active, policy)}
 
     @property
