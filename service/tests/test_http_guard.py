@@ -55,11 +55,17 @@ def test_guarded_rule_waits_for_a_person(run_service, tmp_path):
     assert hit(again, "p0")["verdict"] == "ALLOW"
     [guarded] = again.client.get("/api/console/policy").json()["guarded"]
     assert (guarded["rule_id"], guarded["paying_accounts"]) == ("hard", 4)
-    assert "hard runs in shadow" in verb("policy", "show", "--data", again.data)
+    told = f"hard runs in shadow since {guarded['guarded_at']}: it hit 4 paying accounts within 1h"
+    assert told in verb("policy", "show", "--data", again.data)
+    why = verb("policy", "why", "hard", "--data", again.data)
+    assert "guarded (the policy says live), confirmed evidence" in why
+    assert told in why
+    assert "abuse-service policy release hard --reason" in why
     answer = again.post("/api/console/rules/light/release", {"reason": "checked"})
     assert answer.status_code == 404
     assert "released" in verb("policy", "release", "hard", "--reason", "a sale began", "--data", again.data)
     assert hit(again, "p0")["verdict"] == "HARD_BLOCK"
+    assert "guarded" not in verb("policy", "why", "hard", "--data", again.data).splitlines()[1]
     [released] = [event for event in again.log_events() if event["type"] == "service.rule_released"]
     assert released["body"]["reason"] == "a sale began"
 

@@ -140,15 +140,18 @@ def release(rule_id: str, reason: Reason, data: Data = None, url: Url = None) ->
 
 @app.command()
 def why(rule: str, data: Data = None, url: Url = None, as_json: AsJson = False) -> None:
-    """Explain a rule: its claim and reason, what it reads, its cases, and when it had a say of late."""
+    """Explain a rule: its claim, whether the guard stopped it, what it reads, its cases, and when it had a say."""
     view = open_desk(data, url).get(f"policy/why/{quote(rule, safe='')}")
     if as_json:
         show.show_json(view)
         return
     show.out.print(f"[bold]{escape(view['id'])}[/]  {escape(view['title'])}")
+    runs = f"guarded (the policy says {view['mode']})" if view["guarded"] else view["mode"]
     show.out.print(
-        f"{view['mode']}, {view['evidence']} evidence, weight {view['weight']}: {view['verdict']} → {view['signal']}"
+        f"{runs}, {view['evidence']} evidence, weight {view['weight']}: {view['verdict']} → {view['signal']}"
     )
+    if view["guarded"]:
+        show.show_guarded(view["guarded"])
     show.out.print(f"[bold cyan]when[/]  {escape(view['when'].strip())}")
     show.out.print(f"[bold cyan]says[/]  {escape(view['reason'])}")
     for title in ("source", "triage"):

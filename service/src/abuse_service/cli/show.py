@@ -118,10 +118,17 @@ def show_policy(view: dict[str, Any]) -> None:
         table.add_row(escape(name), said["entity"], said["aggregate"], said["window"], complete)
     out.print(table)
     for rule in guarded.values():
-        out.print(
-            f"[yellow]{rule['rule_id']} runs in shadow[/] since {rule['guarded_at']}: it hit {rule['paying_accounts']} "
-            f"paying accounts within {rule['window']}; abuse-service policy release {rule['rule_id']} lets it act again"
-        )
+        show_guarded(rule)
+
+
+def show_guarded(rule: dict[str, Any]) -> None:
+    """A rule that the guard stopped: since when, why, and what lets it act again."""
+    rule_id = escape(rule["rule_id"])
+    out.print(
+        f"[yellow]{rule_id} runs in shadow[/] since {rule['guarded_at']}: it hit {rule['paying_accounts']} paying "
+        f"accounts within {rule['window']}, under policy {rule['policy_version']}; "
+        f"abuse-service policy release {rule_id} --reason … lets it act again"
+    )
 
 
 def show_rows(rows: list[dict[str, Any]]) -> None:

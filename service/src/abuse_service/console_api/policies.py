@@ -151,7 +151,8 @@ class Policies:
         features = self._flow.projection.catalog.features
         reads = view["reads"]
         view["features"] = {name: self._feature(features[name]) for name in reads if name in features}
-        return view | {"hits": self._hits(rule_id)}
+        guarded = self._flow.judge.standing.guarded.get(rule_id)
+        return view | {"guarded": _guarded_view(guarded) if guarded else None, "hits": self._hits(rule_id)}
 
     def _hits(self, rule_id: str) -> list[dict[str, Any]]:
         """The newest decisions in which the rule had a say, among the last events of the log."""
