@@ -29,7 +29,7 @@ from abuse_client.contract import (
 )
 from abuse_lab.__main__ import app
 from abuse_lab.quality import abuse, honest
-from abuse_lab.quality.ablate import without
+from abuse_lab.quality.ablate import ablate, without
 from abuse_lab.quality.calls import Account, Call, Endpoint, Usage, World
 from abuse_lab.quality.cloud import Cloud, Profile
 from abuse_lab.quality.doors import timed
@@ -409,6 +409,18 @@ def test_dropping_a_rule_drops_only_it() -> None:
     text = {"title": "t", "rules": [{"id": "a"}, {"id": "b"}]}
     assert without(text, "a") == {"title": "t", "rules": [{"id": "a", "mode": "off"}, {"id": "b"}]}
     assert len(text["rules"]) == 2
+
+
+def test_ablation_says_what_a_rule_earns() -> None:
+    """Without a rule that alone caught a pattern fewer are caught; one that had no say is not played again."""
+    plan = small_plan(profiles=(Profile.TODAY,), patterns=("scraper", "listed_return"))
+    whole = run_plan(plan)
+    earned = {earning.rule_id: earning for earning in ablate(plan, whole)}
+    assert earned["listed-as-blocked"].patterns == ("listed_return",)
+    assert earned["listed-as-blocked"].caught > 0
+    assert not earned["listed-as-blocked"].is_idle
+    assert earned["card-testing"].is_idle
+    assert not earned["card-testing"].has_fired
 
 
 def test_json_ends_with_the_three_figures() -> None:

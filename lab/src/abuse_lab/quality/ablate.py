@@ -1,4 +1,4 @@
-"""What each rule of a policy earns: everything is played again without it."""
+"""What each rule of a policy earns: every world in which it had a say is played again without it."""
 
 import tempfile
 from collections.abc import Sequence
@@ -51,21 +51,29 @@ class Earning:
 
 
 def ablate(plan: Plan, whole: Results, console: Console | None = None) -> list[Earning]:
-    """Drop each rule in turn. One that never fired, nor any rule of its signal at a sign-in, is not played again."""
+    """Drop each rule in turn. A world in which neither it nor a rule of its signal fired is not played again."""
     text: dict[str, Any] = msgspec.yaml.decode((plan.policy or DEFAULT_POLICY).read_bytes())
-    fired = {name for course in whole.all for name in course.rules | course.signals}
+    fired = {
+        world: {name for course in courses for name in course.rules | course.signals}
+        for world, courses in whole.worlds.items()
+    }
     earnings = []
     with tempfile.TemporaryDirectory(prefix="abuse-ablate-") as folder:
         for rule in text["rules"]:
             rule_id = rule["id"]
-            if rule_id not in fired and rule["signal"] not in fired:
+            # At a sign-in the answer names signals alone.
+            worlds = [world for world, names in fired.items() if names & {rule_id, rule["signal"]}]
+            if not worlds:
                 earnings.append(Earning(rule_id=rule_id, has_fired=False))
                 continue
             path = Path(folder) / f"{rule_id}.yaml"
             path.write_bytes(msgspec.yaml.encode(without(text, rule_id)))
             if console:
                 console.print(f"without {rule_id}")
-            rest = run_plan(replace(plan, policy=path), console)
+            rest = replace(whole, worlds=dict(whole.worlds))
+            for profile, seed in worlds:
+                alone = replace(plan, policy=path, profiles=(profile,), seeds=(seed,))
+                rest.worlds |= run_plan(alone, console).worlds
             earnings.append(_compare(rule_id, whole.all, rest.all))
     return earnings
 

@@ -19,7 +19,7 @@ from abuse_lab.quality.world import ABUSE, HONEST, build_world
 
 TUNING_SEEDS = (1, 2, 3, 4, 5)
 """For whoever tunes a policy."""
-JUDGEMENT_SEEDS = (301, 302, 303, 304, 305)
+JUDGEMENT_SEEDS = (401, 402, 403, 404, 405)
 """For its figures. Nobody looks at these while tuning."""
 
 
@@ -37,15 +37,23 @@ class Plan:
 
 @dataclass(kw_only=True)
 class Results:
-    """What became of all accounts, by profile, and how many calls it took."""
+    """What became of all accounts, by profile and seed, and how many calls it took."""
 
-    courses: dict[Profile, list[Course]] = field(default_factory=dict)
+    worlds: dict[tuple[Profile, int], list[Course]] = field(default_factory=dict)
     calls: int = 0
+
+    @property
+    def courses(self) -> dict[Profile, list[Course]]:
+        """The accounts of each profile."""
+        found: dict[Profile, list[Course]] = {}
+        for (profile, _), courses in self.worlds.items():
+            found.setdefault(profile, []).extend(courses)
+        return found
 
     @property
     def all(self) -> list[Course]:
         """The accounts of all profiles."""
-        return [course for courses in self.courses.values() for course in courses]
+        return [course for courses in self.worlds.values() for course in courses]
 
 
 def plan_of(
@@ -86,8 +94,7 @@ def run_plan(plan: Plan, console: Console | None = None) -> Results:
         for profile in plan.profiles:
             for seed in plan.seeds:
                 world = build_world(seed, profile, plan.patterns, plan.size)
-                courses = play_world(world, profile, plan, progress)
-                results.courses.setdefault(profile, []).extend(courses)
+                results.worlds[profile, seed] = play_world(world, profile, plan, progress)
                 results.calls += len(world.calls)
     return results
 

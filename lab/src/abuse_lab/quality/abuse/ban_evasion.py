@@ -1,11 +1,11 @@
 """Somebody who was blocked comes back on the same device, card or mailbox.
 
-Minutes to days after a block a new account appears. The old account is blocked by the cloud's admin for what it did;
-both are abusive, the new one does the same as before.
+Minutes to days after a block a new account appears. The old account, made that day or months ago, is blocked by the
+cloud's admin for what it did; both are abusive, the new one does the same as before.
 """
 
 from abuse_lab.quality.person import sharing
-from abuse_lab.quality.scene import HOUR_MS, Abuser, Scene
+from abuse_lab.quality.scene import DAY_MS, HOUR_MS, Abuser, Scene
 
 ABUSER = Abuser(turnstile=0.9, payment=0.2)
 
@@ -17,13 +17,14 @@ def stage(scene: Scene) -> None:
         person = people.person()
         home = networks.home()
         first = scene.actor(person, home)
-        first.sign_up(scene.moment(0, 1))
-        first.sign_in(first.created_at_ms + 30_000)
-        first.attach(first.created_at_ms + 60_000)
+        began_ms = scene.moment(0, 1)
+        first.sign_up(began_ms - rng.choice((0, rng.randrange(8, 200))) * DAY_MS)
+        first.sign_in(began_ms + 30_000)
+        first.attach(began_ms + 60_000)
         size = (rng.randrange(8_000, 25_000), rng.randrange(500, 2_000))
         tool = networks.as_tool(home)
         end_ms = scene.drain(
-            first, first.created_at_ms + 120_000, rng.randrange(10, 40), scene.shop.middle, tokens=size, connection=tool
+            first, began_ms + 120_000, rng.randrange(10, 40), scene.shop.middle, tokens=size, connection=tool
         )
         blocked_ms = end_ms + rng.randrange(HOUR_MS)
         first.block(blocked_ms, rng.choice(("abuse", "smart rate limiting", "terms of service")), "admin@cloud.example")

@@ -1,8 +1,8 @@
 """A paying user's key in a thief's hands: another country, other models, many times the usual rate.
 
 Keys leak in public repositories and are found within minutes. The owner has months of quiet use; the thief asks from
-rented machines, only for the dearest models, as fast as it goes, until the balance is gone. Only what the thief does
-counts as abuse; before that the account is its owner's.
+rented machines as fast as it goes, mostly for the dearest models until the balance is gone, sometimes for small ones
+that the owner overlooks. Only what the thief does counts as abuse; before that the account is its owner's.
 """
 
 from abuse_lab.quality.scene import DAY_MS, Abuser, Habits, Scene
@@ -29,7 +29,7 @@ def stage(scene: Scene) -> None:
             actor,
             stolen_ms,
             scene.requests(250, 700),
-            scene.shop.dear,
+            scene.shop.dear if rng.random() < 0.7 else scene.shop.cheap,
             seconds=(0.5, rng.uniform(1.5, 12)),
             tokens=(rng.randrange(1_000, 8_000), rng.randrange(500, 3_000)),
             connection=thief,

@@ -20,7 +20,7 @@ def stage(scene: Scene) -> None:
             actor.pay(actor.created_at_ms + 6 * 60_000, rng.choice((500, 1_000)))
         line = actor.home
         if rng.random() < 0.5:
-            actor.habits = Habits(system_prompt=None, has_tools=False, max_tokens=rng.choice((None, 1024, 4096)))
+            actor.habits = Habits(system_prompt=None, has_tools=False, max_tokens=rng.choice((None, 4096, 32_000)))
             line = networks.as_script(actor.home)
         questions = [task(rng) for _ in range(rng.randrange(2, 8))]
         at_ms = actor.created_at_ms + rng.randrange(HOUR_MS // 4, 8 * HOUR_MS)
