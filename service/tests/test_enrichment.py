@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from abuse_service.enrichment.atlas import Atlas
 from abuse_service.enrichment.enricher import Enricher
 from abuse_service.enrichment.network import NetworkRanges, UnreadableFile, read_address, read_ranges
 from abuse_service.enrichment.places import read_place
 
-ENRICHER = Enricher(NetworkRanges([]))
+ENRICHER = Enricher(Atlas(NetworkRanges([])))
 
 
 @pytest.mark.parametrize(

@@ -215,7 +215,7 @@ def test_places_of_two_databases_are_not_mixed(tmp_path: Path) -> None:
 def test_senders_place_fills_what_no_file_knows(tmp_path: Path) -> None:
     """Where the address is, the operator's database says; the sender's own fields count where it knows nothing."""
     files = read_files([mmdb_of(tmp_path, {"8.8.8.0/24": {"country": {"iso_code": "US"}}})])
-    enricher = Enricher(NetworkRanges([]), files=files)
+    enricher = Enricher(Atlas(NetworkRanges([]), files))
     claimed = read_place("DE", 52.52, 13.405)
     assert enricher.enrich("8.8.8.8", None, None, claimed).place == Place("US")
     assert enricher.enrich("9.9.9.9", None, None, claimed).place == Place("DE", 52.5, 13.4)
@@ -224,15 +224,15 @@ def test_senders_place_fills_what_no_file_knows(tmp_path: Path) -> None:
 
 def test_exit_of_tor_is_an_anonymizer() -> None:
     """An edge network says T1 for a country where the address is an exit of Tor."""
-    facts = facts_of(Enricher(NetworkRanges([])).enrich("9.9.9.9", None, None, read_place("T1", None, None)))
+    facts = facts_of(Enricher(Atlas(NetworkRanges([]))).enrich("9.9.9.9", None, None, read_place("T1", None, None)))
     assert (facts.network_kind, facts.country) == ("anonymizer", "")
 
 
 def test_version_changes_with_every_file(tmp_path: Path) -> None:
     """The version names our reading, each package and a digest that any file changes."""
     lists = [NetworkFile(csv_of(tmp_path, row)) for row in ("8.8.8.0/24,hosting", "8.8.8.0/24,mobile")]
-    versions = [Enricher(NetworkRanges([])).version, Enricher(read_ranges(None)).version]
-    versions += [Enricher(NetworkRanges([]), files=[own]).version for own in lists]
+    versions = [Enricher(Atlas(NetworkRanges([]))).version, Enricher(Atlas(read_ranges(None))).version]
+    versions += [Enricher(Atlas(NetworkRanges([]), [own])).version for own in lists]
     assert len(set(versions)) == 4
     assert all(" mc=" in version and " ded=" in version for version in versions)
 
@@ -253,7 +253,7 @@ def test_facts_are_those_of_then() -> None:
     world = World()
     world.sign_up(ip_address=HOSTING_NETWORK.replace("0/24", "7"), email="ada+x@mailinator.com", user_agent="curl/8")
     stored = next(iter(world.log.read(0))).event
-    today = facts_of(Enricher(NetworkRanges([])).enrich("198.51.100.7", "ada+x@mailinator.com", "curl/8"))
+    today = facts_of(Enricher(Atlas(NetworkRanges([]))).enrich("198.51.100.7", "ada+x@mailinator.com", "curl/8"))
     reread = msgspec.msgpack.decode(msgspec.msgpack.encode(stored), type=Event)
     assert stored.facts is not None
     assert reread.facts == stored.facts

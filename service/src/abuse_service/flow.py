@@ -23,6 +23,7 @@ from abuse_service.decisions.decision import Decision, RuleState
 from abuse_service.decisions.estimate import Estimator
 from abuse_service.decisions.guard import Guard
 from abuse_service.decisions.judge import Judge
+from abuse_service.enrichment.enricher import Enricher
 from abuse_service.errors import BadRequest, StorageUnavailable
 from abuse_service.events.content import Content
 from abuse_service.events.event import ACCOUNT_JUDGED, ENFORCEMENT_CHANGED, OWN_SOURCE, OWN_TYPES, Event, Facts
@@ -68,6 +69,7 @@ class Flow:
         auths: AuthIntake,
         classifies: ClassifyIntake,
         costs: CostIntake,
+        enricher: Enricher,
         metrics: Metrics,
         switch: EnforcementSwitch,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
@@ -84,6 +86,7 @@ class Flow:
         self._auths = auths
         self._classifies = classifies
         self._costs = costs
+        self._enricher = enricher
         self._switch = switch
         self._requests: dict[int, str] = {}
         self._asked: dict[bytes, bytes] = {}
@@ -96,6 +99,11 @@ class Flow:
     def is_enforced(self) -> bool:
         """Whether verdicts are enforced: the setting and the switch both say so."""
         return self._settings.enforce and self._switch.is_on
+
+    @property
+    def networks_version(self) -> str:
+        """Names the data about networks from which the next event's facts are read."""
+        return self._enricher.networks_version
 
     async def take_events(self, body: bytes, source: str) -> EventsAnswer:
         """Make a batch durable and count it. Raises `ContractError`, `TooLarge` or `StorageUnavailable`."""

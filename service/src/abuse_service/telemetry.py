@@ -5,7 +5,7 @@ import logging
 import sys
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
 
 log = structlog.get_logger("abuse_service")
 
@@ -64,6 +64,10 @@ class Metrics:
         self.filling = Gauge("abuse_features_filling", "Features whose past is being filled in.", registry=one)
         self.guard_trips = Counter("abuse_guard_trips", "Rules that dropped to shadow by themselves.", registry=one)
         self.guarded_rules = Gauge("abuse_guarded_rules", "Rules that wait for a person.", registry=one)
+        self.offline_data = Info("abuse_offline_data", "Which offline data facts are read from.", registry=one)
+        self.network_files_refused = Gauge(
+            "abuse_network_files_refused", "1 while new files about networks can't be read.", registry=one
+        )
         self.enforcing = Gauge("abuse_enforcing", "1 while verdicts are enforced.", registry=one)
 
         # Looking a label up costs more than counting: the hot paths look it up once.

@@ -13,6 +13,7 @@ from abuse_service.decisions.guard import Guard
 from abuse_service.decisions.judge import Judge
 from abuse_service.decisions.lists import name_entry
 from abuse_service.decisions.standing import ListChange, Standing
+from abuse_service.enrichment.atlas import Atlas
 from abuse_service.enrichment.enricher import Enricher
 from abuse_service.enrichment.network import NetworkRanges
 from abuse_service.events.content import Content
@@ -234,7 +235,7 @@ class World:
         self.estimator = Estimator(self.policy)
         self.guard = Guard(self.standing)
         self.is_enforced = True
-        enricher = Enricher(NetworkRanges([HOSTING_NETWORK]))
+        enricher = Enricher(Atlas(NetworkRanges([HOSTING_NETWORK])))
         self._batches = BatchIntake(self.namer, enricher)
         self._auths = AuthIntake(self.namer, enricher)
         self._classifies = ClassifyIntake(self.namer, enricher, keep_prompt_bytes=256)

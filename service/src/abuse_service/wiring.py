@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from abuse_service.decisions.judge import Judge
 from abuse_service.decisions.standing import Standing
-from abuse_service.enrichment.atlas import read_files
 from abuse_service.enrichment.enricher import Enricher
-from abuse_service.enrichment.network import UnreadableFile, read_ranges
+from abuse_service.enrichment.network import UnreadableFile
+from abuse_service.enrichment.network_sources import NetworkKeeper, NetworkSources
 from abuse_service.errors import RefusedToStart
 from abuse_service.events.entity import EntityNamer
 from abuse_service.features.projection import Projection
@@ -47,6 +47,8 @@ class Service:
         Raises `DirectoryInUse`, `RefusedToStart`, `PolicyError` or `StorageUnavailable`.
         """
         self.settings = settings
+        sources = _network_sources(settings)
+        seen = sources.stamps()
         enricher = read_enricher(settings)
         self.store = SqliteStore(settings.data, settings.waiting_bytes)
         try:
@@ -89,10 +91,12 @@ class Service:
             auths=AuthIntake(namer, enricher),
             classifies=ClassifyIntake(namer, enricher, settings.keep_prompt_bytes),
             costs=CostIntake(namer),
+            enricher=enricher,
             metrics=metrics,
             switch=switch,
             now_ms=now_ms,
         )
+        self.networks = NetworkKeeper(sources, seen, enricher, metrics)
         metrics.enforcing.set(self.flow.is_enforced)
         self.versions = Versions(
             book=book,
@@ -113,6 +117,7 @@ class Service:
             await self.versions.record_start(self._begun.change)
         self._keeping = [asyncio.create_task(self.keeper.keep()), asyncio.create_task(self.filler.keep())]
         self._keeping.append(asyncio.create_task(self.pending.keep()))
+        self._keeping.append(asyncio.create_task(self.networks.keep()))
         log.info(
             "ready",
             position=self.recovered.position,
@@ -142,7 +147,10 @@ class Service:
 def read_enricher(settings: Settings) -> Enricher:
     """The offline data as the settings name them. Raises `RefusedToStart` for a file that does not hold together."""
     try:
-        hosting = read_ranges(settings.hosting_networks)
-        return Enricher(hosting, settings.trusted_proxies, read_files(settings.network_files))
+        return Enricher(_network_sources(settings).read(), settings.trusted_proxies)
     except (OSError, UnreadableFile) as error:
         raise RefusedToStart(f"can't read hosting_networks or network_files: {error}") from None
+
+
+def _network_sources(settings: Settings) -> NetworkSources:
+    return NetworkSources(settings.hosting_networks, settings.network_files)

@@ -55,7 +55,8 @@ def get_ready(flow: Flow) -> Answer:
     """``GET /readyz``: recovered, and the disk takes writes. Raises `StorageUnavailable`."""
     if flow.event_log.is_failing:
         raise StorageUnavailable
-    return Answer(_encode({"status": "ready", "position": flow.event_log.last_position, "enforcing": flow.is_enforced}))
+    said = {"status": "ready", "position": flow.event_log.last_position, "enforcing": flow.is_enforced}
+    return Answer(_encode(said | {"networks": flow.networks_version}))
 
 
 def get_openapi(flow: Flow) -> Answer:

@@ -28,6 +28,7 @@ class Atlas:
     """Answers for an address. An operator's own word goes before databases, databases before what ships."""
 
     def __init__(self, hosting: NetworkRanges, files: Sequence[NetworkFile | MmdbFile] = ()) -> None:
+        """``files`` are the operator's, the first of a kind goes before the others."""
         self._hosting = hosting
         self._lists = [file for file in files if isinstance(file, NetworkFile)]
         self._databases = [file for file in files if isinstance(file, MmdbFile)]

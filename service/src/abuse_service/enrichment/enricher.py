@@ -2,8 +2,9 @@
 
 import functools
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable
 from importlib import metadata
+from typing import NamedTuple
 
 import msgspec
 
@@ -11,9 +12,8 @@ from abuse_service.enrichment.agent import NO_AGENT, Agent, read_agent
 from abuse_service.enrichment.atlas import UNKNOWN, Atlas, Known, refined
 from abuse_service.enrichment.lookalike import confusables
 from abuse_service.enrichment.mail import Mail, read_mail
-from abuse_service.enrichment.mmdb import MmdbFile
-from abuse_service.enrichment.network import Address, NetworkRanges, read_address
-from abuse_service.enrichment.network_file import NetworkFile, NetworkKind
+from abuse_service.enrichment.network import Address, read_address
+from abuse_service.enrichment.network_file import NetworkKind
 from abuse_service.enrichment.places import NOWHERE, Place
 
 READING_VERSION = "2"
@@ -44,20 +44,43 @@ class Enriched(msgspec.Struct, frozen=True):
     version: str
 
 
+Found = tuple[Address | None, Known]
+
+
+class _Reading(NamedTuple):
+    """What answers for addresses, and the versions that it stands under."""
+
+    find_cached: Callable[[str], Found]
+    find: Callable[[str], Found]
+    version: str
+    networks_version: str
+
+
 class Enricher:
     """Reads addresses, e-mails and agents by offline data."""
 
-    def __init__(
-        self, hosting: NetworkRanges, trusted_proxies: int = 0, files: Sequence[NetworkFile | MmdbFile] = ()
-    ) -> None:
-        """``files`` are the operator's, the first of a kind goes before the others."""
-        self._atlas = Atlas(hosting, files)
+    def __init__(self, atlas: Atlas, trusted_proxies: int = 0) -> None:
         self._trusted_proxies = trusted_proxies
-        self._find_cached = functools.lru_cache(maxsize=10_000)(self._find)
+        self.use(atlas)
         # Both read their tables when first asked; no request should wait for that.
         read_agent("Mozilla/5.0")
         confusables()
-        self.version = f"{READING_VERSION} {_package_versions()} net={self._atlas.version}"
+
+    def use(self, atlas: Atlas) -> None:
+        """Answer for addresses by these data from the next event on: an event is read by one version alone."""
+        find = functools.partial(self._find, atlas)
+        version = f"{READING_VERSION} {_package_versions()} net={atlas.version}"
+        self._reading = _Reading(functools.lru_cache(maxsize=10_000)(find), find, version, atlas.version)
+
+    @property
+    def version(self) -> str:
+        """Names all data that are in force."""
+        return self._reading.version
+
+    @property
+    def networks_version(self) -> str:
+        """Names the data about networks among them, which may change while the service runs."""
+        return self._reading.networks_version
 
     def enrich(
         self, ip_address: str | None, email: str | None, user_agent: str | None, claimed: Place = NOWHERE
@@ -67,8 +90,9 @@ class Enricher:
         ``claimed`` is where the sender says the address is; a database of the operator's goes before it.
         """
         address, network = None, UNKNOWN
+        reading = self._reading
         if ip_address:
-            find = self._find_cached if len(ip_address) <= _LONGEST_HEADER else self._find
+            find = reading.find_cached if len(ip_address) <= _LONGEST_HEADER else reading.find
             address, network = find(ip_address)
         if claimed.is_tor:
             network = msgspec.structs.replace(network, kind=NetworkKind.ANONYMIZER.value)
@@ -78,12 +102,12 @@ class Enricher:
             read_mail(email) if email else None,
             read_agent(user_agent) if user_agent else NO_AGENT,
             claimed if network.place is NOWHERE else refined(network.place, claimed),
-            self.version,
+            reading.version,
         )
 
-    def _find(self, ip_address: str) -> tuple[Address | None, Known]:
+    def _find(self, atlas: Atlas, ip_address: str) -> Found:
         address = read_address(ip_address, self._trusted_proxies)
-        return address, UNKNOWN if address is None else self._atlas.find(address)
+        return address, UNKNOWN if address is None else atlas.find(address)
 
 
 @functools.cache
