@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from abuse_service.identities import facts
-from abuse_service.identities.merge import flatten, newest
 from abuse_service.identities.fold_requests import MOST_HOURS
 from abuse_service.identities.fold_stripe import MOST_CURRENCIES, MOST_KEPT
+from abuse_service.identities.merge import flatten, newest
 from abuse_service.identities.record import MOST_CHECKS, MOST_HISTORY, Charge, Check
 from abuse_service.identities.spend_rows import read_spend
 from abuse_service.testing import NOW_MS, Telling, World, event, in_each_order, sent, signed_in

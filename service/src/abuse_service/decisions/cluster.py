@@ -132,7 +132,8 @@ def _linked(
         visited.add(key)
         entity = projection.entity(key)
         if entity is not None and links_at_all(entity, key[:1], degrees):
-            for member in entity.members:
+            # Who came first must not matter: an entity is looked at from whoever shares it first in this order.
+            for member in sorted(entity.members):
                 yield key, member
 
 
