@@ -2,14 +2,15 @@
 
 from typing import Any
 
+import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from abuse_client.contract import Verdict
 from abuse_service.decisions.decision import Decision
 from abuse_service.errors import PolicyError
-from abuse_service.identities.reservations import Held, Reservations
+from abuse_service.identities.reservations import MOST_EARLY, Held, Reservations
 from abuse_service.policy.policy import Policy
 from abuse_service.policy.prices import Price, Prices, PriceTable
 from abuse_service.testing import NOW_MS, World, event, policy_of, policy_text
@@ -160,6 +161,32 @@ def test_report_frees_its_own() -> None:
     assert (len(open_), open_.of(world.namer.identity("user:u1"))) == (0, 0)
 
 
+@given(st.permutations([(number, what) for number in range(4) for what in ("decision", "report")]), st.integers(0, 7))
+def test_order_opens_nothing(order: list[tuple[int, str]], image_at: int) -> None:
+    """Whether a report or its decision is told first, and whenever an image is taken: in the end nothing is open."""
+    open_ = Reservations()
+    for place, (number, what) in enumerate(order):
+        if what == "decision":
+            open_.reserve(number, ADA, 10, NOW_MS)
+        else:
+            open_.release(number)
+        if place == image_at:
+            again = Reservations()
+            again.restore(msgspec.msgpack.decode(msgspec.msgpack.encode(open_.held()), type=Held))
+            open_ = again
+    assert open_.held() == Held()
+
+
+def test_report_before_its_decision_frees() -> None:
+    """A log in which a report stands before the decision, as after a full disk, leaves nothing open when told again."""
+    world = world_of()
+    decision = world.classify()
+    world.report_cost(request_id=decision.request_id, cost=5)
+    assert len(world.projection.reservations) == 0
+    world.log.events.reverse()
+    assert len(world.retold().projection.reservations) == 0
+
+
 @pytest.mark.parametrize(("later_ms", "is_open"), [(SECONDS * 1000 - 1, True), (SECONDS * 1000, False)])
 def test_time_out_frees(later_ms: int, is_open: bool) -> None:
     """What nobody reports is free after the time-out, by event time."""
@@ -185,6 +212,7 @@ def test_rules_read_what_is_reserved() -> None:
     assert values["cluster.unpaid_microdollars"] == 30_000
 
 
+@settings(deadline=None)
 @given(st.integers(1, 60), st.integers(1, 200_000), st.booleans())
 def test_parallel_requests_stay_within_the_bound(parallel: int, cost: int, is_linked: bool) -> None:
     """However many requests are in flight at once, what is let through exceeds the limit by one estimate at most."""
@@ -209,6 +237,17 @@ def test_oldest_is_dropped_at_the_bound() -> None:
     assert (len(open_), open_.dropped, open_.of(ADA), open_.of(BOB)) == (3, 2, 0, 30)
 
 
+def test_early_reports_are_bounded() -> None:
+    """Of the reports for which nothing was open the newest are remembered, no more than the bound."""
+    open_ = Reservations()
+    for request_id in range(MOST_EARLY + 1):
+        open_.release(request_id)
+    assert len(open_.held().early) == MOST_EARLY
+    open_.reserve(0, ADA, 10, NOW_MS)
+    open_.reserve(1, ADA, 10, NOW_MS)
+    assert open_.of(ADA) == 10
+
+
 def test_nothing_is_left_behind() -> None:
     """When all is freed nothing of it stays in memory but the seconds that are still to come."""
     open_ = Reservations()
@@ -229,14 +268,17 @@ STEP = st.tuples(
 def test_totals_are_the_sum_of_what_is_open(steps: list[tuple[str, int, bytes, int]], image_at: int) -> None:
     """At any time an identity's total is the sum of its open entries, and an image brings back the same."""
     open_, said, now = Reservations(), dict[int, tuple[bytes, int, int]](), 0
+    early: set[int] = set()
     for number, (what, request_id, entity, second) in enumerate(steps):
-        if what == "reserve" and second > now and request_id not in said:
+        if what == "reserve" and second > now and request_id not in said and request_id not in early:
             said[request_id] = (entity, request_id, second)
         if what == "reserve":
+            early.discard(request_id)
             open_.reserve(request_id, entity, request_id, second * 1000)
         elif what == "release":
             open_.release(request_id)
-            said.pop(request_id, None)
+            if said.pop(request_id, None) is None:
+                early.add(request_id)
         else:
             open_.pass_to(second * 1000)
             now = max(now, second)
