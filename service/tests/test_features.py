@@ -91,6 +91,16 @@ def declared(**said: object) -> Declaration:
             "top keeps values as they are, and email is personal; count it with distinct",
             "value",
         ),
+        (
+            "{entity: user, events: [request.classified], aggregate: count, where: 'event.user_prompt.size() > 9'}",
+            "prompts are never kept, so user_prompt can be counted with distinct and not read",
+            "where",
+        ),
+        (
+            "{entity: user, events: [request.classified], aggregate: distinct, value: 'event.system_prompt + \"x\"'}",
+            "prompts are never kept, so system_prompt can be counted with distinct and not read",
+            "value",
+        ),
     ],
 )
 def test_declaration_keeps_the_laws(said: str, message: str, place: str) -> None:
@@ -98,6 +108,15 @@ def test_declaration_keeps_the_laws(said: str, message: str, place: str) -> None
     with pytest.raises(PolicyError) as refused:
         policy_of(features=f"odd: {said}")
     assert (refused.value.message, refused.value.path) == (message, f"features.odd.{place}")
+
+
+def test_prompts_can_be_counted() -> None:
+    """Distinct prompts are counted by their tokens, for what they say is not kept."""
+    counted = "{entity: user, events: [request.classified], aggregate: distinct, value: event.user_prompt}"
+    world = World(policy_of(features=f"prompts: {counted}"))
+    for prompt in ("one", "two", "one"):
+        world.classify(user_prompt=prompt)
+    assert world.feature("prompts") == 2
 
 
 @pytest.mark.parametrize("place", ["where", "matching", "value"])

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from abuse_client.contract import AuthEventPayload, ClassifyPayload, InvalidField, MalformedJson
 from abuse_service.errors import Forbidden
 from abuse_service.events.content import content_of
+from abuse_service.events.tokens import prompt_bytes
 from abuse_service.intake.classify import OLDEST_CLAIM_MS, Question
+from abuse_service.intake.prompts import PROMPTS
 from abuse_service.intake.receipt import Receipt
 from abuse_service.testing import HOSTING_NETWORK, NOW_MS, World
 
@@ -64,7 +66,8 @@ def test_odd_field_is_counted_or_read(field: str, odd: object) -> None:
         assert question.malformed == (field,)
         assert getattr(question.payload, field) is None
     else:
-        assert getattr(question.payload, field) == odd
+        expected = WORLD.namer.tokens.of_prompt(b"x") if field in PROMPTS else odd
+        assert getattr(question.payload, field) == expected
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"null", b"{", b"\x00", b'"x"', b"[" * 200_000, b'{"a":' * 200_000])
@@ -74,34 +77,65 @@ def test_what_is_no_object_is_refused(body: bytes) -> None:
         ask(body)
 
 
-def test_prompt_is_cut_and_stays_recognisable() -> None:
-    """A long prompt keeps its start; its length and hash over the whole stand beside it."""
-    prompt = "ü" * 10_000
-    kept = json.loads(ask(json.dumps({"user_prompt": prompt, "system_prompt": "short"}).encode()).body)
-    escaped = json.dumps(prompt)[1:-1].encode()
-    assert kept["user_prompt"] == prompt[: len(kept["user_prompt"])]
-    assert 0 < len(json.dumps(kept["user_prompt"])) - 2 <= 256
-    assert kept["user_prompt_bytes"] == len(escaped)
-    assert kept["user_prompt_sha256"] == hashlib.sha256(escaped).hexdigest()
-    assert kept["system_prompt"] == "short"
+def test_prompt_is_never_kept() -> None:
+    """In a prompt's place stand its keyed hash and its length: equal for equal prompts, long or short."""
+    prompt, tokens = "ü" * 10_000, WORLD.namer.tokens
+    for said in ({"user_prompt": prompt, "system_prompt": "short"}, {"system_prompt": "short", "user_prompt": prompt}):
+        question = ask(json.dumps(said).encode())
+        kept = json.loads(question.body)
+        assert kept == {
+            "user_prompt": tokens.of_prompt(json.dumps(prompt)[1:-1].encode()),
+            "system_prompt": tokens.of_prompt(b"short"),
+        }
+        assert question.prompt_bytes == len(json.dumps(prompt)) - 2 + 5
+        assert question.payload.system_prompt == kept["system_prompt"]
 
 
-@pytest.mark.parametrize("head", [b"a" * 253, b"a" * 254, b"a" * 255, b"a" * 251])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"user_prompt":"the secret"}',
+        b'{"user_prompt":"the secret","user_prompt":"the secret"}',
+        b'{"user_prom\\u0070t":"the secret"}',
+        b'{"user_prom\\u0070t":"the secret","user_prompt":"x"}',
+        b'{"user_prompt":"the secret","user_prompt":null}',
+        b'{"a":"\\u0041","user_prompt":"the secret","user_prompt":""}',
+        b'{"a":"user_prompt","user_prompt":"the secret"}',
+        b'{"a":{"b":1},"user_prompt" :\n"the secret" }',
+        b'{"user_prompt":"the secret \\ud83d"}',
+        b'{"user_prompt":"the secret \xff"}',
+        b'{"user_prompt":"the secret\x01"}',
+        b'{"user_prompt":"the secret","cost":1e400}',
+        b'{"user_prompt":"the secret\x01","cost":1e400}',
+        b'{"user_prompt":["the secret"]}',
+        b'{"user_prompt":{"a":"the secret"},"system_prompt":"the secret"}',
+        b'{"\\ud83d":1,"user_prompt":"the secret"}',
+        b'\xef\xbb\xbf{"user_prompt":"the secret"}',
+    ],
+)
+def test_no_form_of_a_prompt_is_kept(body: bytes) -> None:
+    """However a prompt is written, whatever else is wrong with the body: nothing of it stays."""
+    question = ask(body)
+    assert b"secret" not in question.body
+    assert "secret" not in str(question.payload)
+
+
+@pytest.mark.parametrize("head", [b"a" * 8189, b"a" * 8190, b"a" * 8191, b"a" * 8187])
 @pytest.mark.parametrize(
     "unit", [b"\\u00e9", b"\\ud83d\\ude00", b"\\\\", b"\xf0\x9f\x98\x80", b'\\"', b"\xff", b"\x01"]
 )
 def test_cut_falls_anywhere(head: bytes, unit: bytes) -> None:
-    """Wherever the cut falls, inside an escape, a pair or a character, what is kept is readable."""
-    question = ask(b'{"user_prompt":"' + head + unit * 200 + b'","kilo_user_id":"u1"}')
+    """Wherever the cut of a long field falls, inside an escape, a pair or a character, what is kept is readable."""
+    question = ask(b'{"geo_city":"' + head + unit * 200 + b'","kilo_user_id":"u1"}')
     assert question.identity == "user:u1"
-    assert str(question.payload.user_prompt).startswith("a" * 251)
+    assert str(question.payload.geo_city).startswith("a" * 8187)
 
 
 def test_long_field_of_another_kind_is_null() -> None:
-    """A long value that is no text is kept as null with its length."""
+    """A long value that is no text is kept as null with its token."""
     kept = json.loads(ask(json.dumps({"mystery": list(range(5000))}).encode()).body)
     assert kept["mystery"] is None
-    assert kept["mystery_bytes"] > 5000
+    assert prompt_bytes(kept["mystery_token"]) > 5000
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def reserved(decision: Decision) -> int:
         ({"requested_model": "free", "max_tokens": 10**6}, 0),
         ({"requested_model": "unknown", "max_tokens": 1, "input_tokens": 1_000}, 3_015),
         ({"requested_model": "unknown", "max_tokens": 1, "user_prompt": "x" * 160}, 135),
-        ({"requested_model": "unknown", "max_tokens": 1, "user_prompt": "x" * 40_000}, 30_075),
+        ({"requested_model": "unknown", "max_tokens": 1, "user_prompt": "x" * 40_000}, 30_015),
         ({"requested_model": "unknown", "is_byok": True}, 0),
         ({"requested_model": "unknown", "is_user_byok": True}, 0),
     ],

@@ -61,7 +61,6 @@ class Settings(BaseSettings):
         default=(),
         description="Own files about networks, a JSON list: MaxMind databases (.mmdb), or CSV with network and kind.",
     )
-    keep_prompt_bytes: int = Field(default=4096, ge=0, description="Bytes of each prompt that are kept with its event.")
     hot_identities: int = Field(default=200_000, ge=100, description="Entities held in memory; the others on disk.")
     live_states: int = Field(
         default=20_000,

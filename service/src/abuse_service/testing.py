@@ -238,7 +238,7 @@ class World:
         enricher = Enricher(Atlas(NetworkRanges([HOSTING_NETWORK])))
         self._batches = BatchIntake(self.namer, enricher)
         self._auths = AuthIntake(self.namer, enricher)
-        self._classifies = ClassifyIntake(self.namer, enricher, keep_prompt_bytes=256)
+        self._classifies = ClassifyIntake(self.namer, enricher)
         self._costs = CostIntake(self.namer)
 
     # what senders do

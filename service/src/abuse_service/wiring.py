@@ -89,7 +89,7 @@ class Service:
             judge=Judge(policy, self.projection, self.standing),
             batches=BatchIntake(namer, enricher),
             auths=AuthIntake(namer, enricher),
-            classifies=ClassifyIntake(namer, enricher, settings.keep_prompt_bytes),
+            classifies=ClassifyIntake(namer, enricher),
             costs=CostIntake(namer),
             enricher=enricher,
             metrics=metrics,

@@ -4,6 +4,8 @@ import enum
 import hashlib
 from collections.abc import Iterable
 
+from abuse_service.events.tokens import Tokens
+
 HASH_BYTES = 16
 
 EntityKey = bytes
@@ -53,6 +55,7 @@ class EntityNamer:
     """Turns personal values into entity keys with one secret of the data directory."""
 
     def __init__(self, secret: bytes) -> None:
+        self.tokens = Tokens(secret)
         self._secret = secret
         self._known: dict[tuple[EntityKind | StripeKind, str], EntityKey] = {}
 

@@ -93,7 +93,8 @@ class Event(msgspec.Struct, frozen=True, array_like=True):
 
     ``event_key`` is empty where every receipt counts. ``entities`` are those that the event names beside its identity,
     ``joins`` the Stripe ids that it carries, as keys.
-    ``body`` is the JSON that came, repaired, prompts cut. ``outcome`` is the decision, for events that hold one.
+    ``body`` is the JSON that came, repaired, tokens in place of its prompts.
+    ``outcome`` is the decision, for events that hold one.
     """
 
     type: str

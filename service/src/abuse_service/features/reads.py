@@ -33,6 +33,9 @@ _PERSONAL = frozenset(
 )
 """Fields that no state may hold in the clear (decision 6): their values can be counted, not named."""
 
+PROMPTS = frozenset({"user_prompt", "system_prompt"})
+"""Fields whose text is never kept (0018): a token stands in its place, which tells equal prompts from others."""
+
 
 def check_reads(declarations: Mapping[str, Declaration], further_types: Collection[str]) -> None:
     """Refuse features over events that never come, or over fields that those do not have.
@@ -49,6 +52,7 @@ def check_reads(declarations: Mapping[str, Declaration], further_types: Collecti
                 )
         if said.aggregate is Aggregate.TOP:
             _check_personal(name, said)
+        _check_prompts(name, said)
         if set(said.events) <= EVENT_FIELDS.keys():
             _check_fields(name, said)
 
@@ -89,6 +93,17 @@ def _check_personal(name: str, said: Declaration) -> None:
         if use.field in _PERSONAL:
             fault = f"top keeps values as they are, and {use.field} is personal; count it with distinct"
             raise expression.error_at(fault, use.at, path, through=use.field)
+
+
+def _check_prompts(name: str, said: Declaration) -> None:
+    for key, text in _texts(said):
+        path = f"features.{name}.{key}"
+        is_count = key == "value" and said.aggregate is Aggregate.DISTINCT
+        expression = _compile(text, path)
+        for use in expression.fields("event"):
+            if use.field in PROMPTS and not (is_count and text.strip() == f"event.{use.field}"):
+                fault = f"prompts are never kept, so {use.field} can be counted with distinct and not read"
+                raise expression.error_at(fault, use.at, path, through=use.field)
 
 
 def _check_fields(name: str, said: Declaration) -> None:

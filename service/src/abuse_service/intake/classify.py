@@ -6,7 +6,6 @@ from abuse_client.contract import (
     ClassifyPayload,
     MalformedJson,
     Reader,
-    Reading,
     identity_key,
     nests_too_deep,
     repair,
@@ -16,8 +15,9 @@ from abuse_service.enrichment.places import read_place
 from abuse_service.errors import Forbidden
 from abuse_service.events.entity import EntityKey, EntityNamer
 from abuse_service.events.event import REQUEST_CLASSIFIED, Event, Facts, digest, event_key
+from abuse_service.events.tokens import prompt_bytes
 from abuse_service.intake.entities import facts_of, name_fingerprint, name_network, name_organization, name_template
-from abuse_service.intake.prompts import cut_long_fields
+from abuse_service.intake.prompts import without_prompts
 from abuse_service.intake.receipt import Receipt
 
 OLDEST_CLAIM_MS = 10 * 60_000
@@ -27,7 +27,7 @@ OLDEST_CLAIM_MS = 10 * 60_000
 class Question(msgspec.Struct, frozen=True):
     """A request to decide on: who asks, with which entities, and the bytes to keep.
 
-    ``prompt_bytes`` is how long its prompts were before they were cut, at most.
+    Its payload and its bytes hold tokens in place of the prompts; ``prompt_bytes`` is how long those were.
     """
 
     payload: ClassifyPayload
@@ -64,10 +64,9 @@ class Question(msgspec.Struct, frozen=True):
 class ClassifyIntake:
     """Reads classify requests. Nothing optional can make one fail."""
 
-    def __init__(self, namer: EntityNamer, enricher: Enricher, keep_prompt_bytes: int) -> None:
+    def __init__(self, namer: EntityNamer, enricher: Enricher) -> None:
         self._namer = namer
         self._enricher = enricher
-        self._keep = keep_prompt_bytes
         self._reader = Reader(ClassifyPayload)
 
     def read(self, body: bytes, receipt: Receipt, *, may_import: bool) -> Question:
@@ -75,7 +74,8 @@ class ClassifyIntake:
 
         Raises `MalformedJson` for what is no JSON object, `Forbidden` for a claim of an old time without the scope.
         """
-        kept, reading = self._read_kept(body)
+        kept, malformed = self._keep(body)
+        reading = self._reader.read(kept)
         payload = reading.value
         occurred_at_ms = receipt.occurred_at_ms(payload.occurred_at)
         if occurred_at_ms < receipt.received_at_ms - OLDEST_CLAIM_MS and not may_import:
@@ -98,27 +98,17 @@ class ClassifyIntake:
             tuple(entities),
             facts_of(enriched),
             key,
-            reading.malformed,
-            len(body) if len(body) > self._keep else len(payload.user_prompt or "") + len(payload.system_prompt or ""),
+            (*malformed, *reading.malformed),
+            prompt_bytes(payload.user_prompt) + prompt_bytes(payload.system_prompt),
         )
 
-    def _read_kept(self, body: bytes) -> tuple[bytes, Reading[ClassifyPayload]]:
-        # Cut first, mend after: what is cut away need not be scanned, and a prompt of 32 MiB is never decoded.
+    def _keep(self, body: bytes) -> tuple[bytes, tuple[str, ...]]:
+        # Prompts go first, the rest is mended after: a prompt of 32 MiB is never decoded.
         try:
-            kept = cut_long_fields(body, self._keep) if len(body) > self._keep else body
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            kept = _cut_mended(body, self._keep)
+            kept, malformed = without_prompts(body, self._namer.tokens)
         except RecursionError:
             raise MalformedJson("", "nested too deep") from None
         kept = repair(kept)
         if nests_too_deep(kept):
             raise MalformedJson("", "nested too deep")
-        return kept, self._reader.read(kept)
-
-
-def _cut_mended(body: bytes, keep: int) -> bytes:
-    """Cut a body whose field names themselves need mending; what is no object is left for the reader to refuse."""
-    try:
-        return cut_long_fields(repair(body), keep)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return body
+        return kept, malformed

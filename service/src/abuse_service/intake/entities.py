@@ -1,11 +1,10 @@
 """Which entities an event names, from its network facts, its e-mail and its ids."""
 
-import hashlib
-
 from abuse_client.contract import ClassifyPayload, identity_key, known_user
 from abuse_service.enrichment.enricher import Enriched
 from abuse_service.events.entity import EntityKey, EntityKind, EntityNamer
 from abuse_service.events.event import Facts
+from abuse_service.events.tokens import prompt_bytes
 
 NO_DEVICE = frozenset(
     {"", "unknown", "none", "null", "nil", "undefined", "false", "default", "n/a", "na", "unavailable", "not available"}
@@ -14,7 +13,7 @@ NO_DEVICE = frozenset(
 
 LONGEST_VALUE = 1024
 _SHORTEST_TEMPLATE = 40
-"""Characters: \"You are a helpful assistant.\" is everybody's."""
+"""Bytes: \"You are a helpful assistant.\" is everybody's."""
 
 
 def name_user(kilo_user_id: str) -> str | None:
@@ -82,10 +81,10 @@ def name_organization(namer: EntityNamer, organization_id: str | None) -> list[E
 
 def name_template(namer: EntityNamer, request: ClassifyPayload) -> list[EntityKey]:
     """The system prompt of a request that is somebody's own: an editor's or an agent's is shared by all who use it."""
-    prompt = (request.system_prompt or "").strip()
-    if request.editor_name or request.has_tools or len(prompt) < _SHORTEST_TEMPLATE:
+    token = request.system_prompt
+    if request.editor_name or request.has_tools or token is None or prompt_bytes(token) < _SHORTEST_TEMPLATE:
         return []
-    return [namer.key(EntityKind.TEMPLATE, hashlib.blake2b(prompt.encode(), digest_size=16).hexdigest())]
+    return [namer.key(EntityKind.TEMPLATE, token)]
 
 
 def facts_of(enriched: Enriched) -> Facts:
