@@ -13,19 +13,10 @@ from abuse_service.errors import PolicyError
 from abuse_service.events.event import OWN_SOURCE, RULE_GUARDED, RULE_RELEASED, Event
 from abuse_service.policy.guard import MOST_ACCOUNTS
 from abuse_service.policy.policy import Policy
-from abuse_service.testing import NOW_MS, World, event, policy_of, policy_text
+from abuse_service.testing import HARD_RULE, NOW_MS, World, event, policy_of, policy_text
 
 MINUTE_MS = 60_000
-HARD = """
-- id: hard
-  title: Hard
-  signal: hard
-  when: request.max_tokens == 1
-  reason: hard
-  weight: 0.9
-  evidence: confirmed
-  verdict: HARD_BLOCK
-  action: block
+LIGHT = """
 - id: light
   title: Light
   signal: light
@@ -33,10 +24,11 @@ HARD = """
   reason: light
   weight: 0.1
 """
+RULES = HARD_RULE + LIGHT
 GUARD = "guard: {paying_accounts: 3, window: 10m}"
 
 
-def world_of(head: str = GUARD, rules: str = HARD) -> World:
+def world_of(head: str = GUARD, rules: str = RULES) -> World:
     """A world under a guard of three accounts in ten minutes, with ten that paid."""
     world = World(policy_of(rules, head=head))
     for number in range(10):
@@ -122,8 +114,8 @@ def test_exempt_rule_is_never_guarded() -> None:
 
 def test_rules_are_guarded_apart() -> None:
     """A rule that hits many says nothing of its neighbours."""
-    other = HARD.replace("id: hard", "id: other").replace("id: light", "id: lighter").replace("== 1", "> 0")
-    world = world_of(rules=HARD + other.replace("max_tokens > 0", "max_tokens == 2"))
+    other = RULES.replace("id: hard", "id: other").replace("id: light", "id: lighter").replace("== 1", "> 0")
+    world = world_of(rules=RULES + other.replace("max_tokens > 0", "max_tokens == 2"))
     for number in range(4):
         hit(world, f"p{number}")
     assert set(world.standing.guarded) == {"hard"}

@@ -5,19 +5,7 @@ import os
 import subprocess
 import sys
 
-from abuse_service.testing import policy_text
-
-RULE = """
-- id: hard
-  title: Hard
-  signal: hard
-  when: request.max_tokens == 1
-  reason: hard
-  weight: 0.9
-  evidence: confirmed
-  verdict: HARD_BLOCK
-  action: block
-"""
+from abuse_service.testing import HARD_RULE, policy_text
 
 
 def verb(*words):
@@ -37,7 +25,7 @@ def hit(service, user):
 def start(run_service, tmp_path):
     """A service under a guard of three paying accounts, with five that paid."""
     policy = tmp_path / "policy.yaml"
-    policy.write_text(policy_text(RULE, head="guard: {paying_accounts: 3, window: 1h}"))
+    policy.write_text(policy_text(HARD_RULE, head="guard: {paying_accounts: 3, window: 1h}"))
     service = run_service(policy=policy, classify_wait_for_disk="true")
     paid = {"microdollars_acquired": 5, "is_free": False}
     service.events(*({"type": "billing.credit_purchased", "data": {"kilo_user_id": f"p{n}"} | paid} for n in range(5)))

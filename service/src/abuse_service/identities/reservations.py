@@ -52,7 +52,7 @@ class Reservations:
         return self._totals.get(entity, 0)
 
     def reserve(self, request_id: int, entity: EntityKey, microdollars: int, until_ms: int) -> None:
-        """Hold ``microdollars`` until the cost report or ``until_ms``; what ended or was reported already is not held."""
+        """Hold ``microdollars`` until the cost report or ``until_ms``; not what ended or was reported before."""
         if request_id in self._early:
             del self._early[request_id]
             return

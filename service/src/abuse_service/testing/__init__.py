@@ -1,0 +1,28 @@
+"""Builders, a fixed clock and in-memory twins, for tests of the service and of what is built upon it."""
+
+from abuse_service.testing.memory import KnownStates, MemoryColdStates, MemoryIndex, MemoryLog
+from abuse_service.testing.policies import HARD_RULE, policy_of, policy_text
+from abuse_service.testing.tellings import Telling, event, in_each_order, sent, signed_in, stripe_event
+from abuse_service.testing.world import HOSTING_NETWORK, NOW_MS, SECRET, World, default_policy, entity_of
+
+__all__ = [
+    "HARD_RULE",
+    "HOSTING_NETWORK",
+    "KnownStates",
+    "MemoryColdStates",
+    "MemoryIndex",
+    "MemoryLog",
+    "NOW_MS",
+    "SECRET",
+    "Telling",
+    "World",
+    "default_policy",
+    "entity_of",
+    "event",
+    "in_each_order",
+    "policy_of",
+    "policy_text",
+    "sent",
+    "signed_in",
+    "stripe_event",
+]
