@@ -37,7 +37,8 @@ def fold(record: Record, event: Event, content: Content | None) -> None:
     """Take one event into the record. Types without a place in it are counted together: senders make them up."""
     step = _FOLDS.get(event.type)
     name = event.type if step is not None else "unknown"
-    record.event_counts[name] = record.event_counts.get(name, 0) + 1
+    counts = record.event_counts
+    counts[name] = counts.get(name, 0) + 1
     if step is not None and content is not None:
         step(record, event, content)
         if record.deleted is not None:

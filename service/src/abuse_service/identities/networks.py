@@ -27,6 +27,8 @@ _APART = "\x1f"
 _STRETCH = struct.Struct(">HHHI")
 """Number of the week since 1970, first and last time in it (minutes from its begin), number of events."""
 _SIZE = _STRETCH.size
+_unpack = _STRETCH.unpack_from
+_pack_tail = struct.Struct(">HI").pack_into
 _FIRST_WEEK = itemgetter(slice(2))
 _MOST_EVENTS = 2**32 - 1
 _LAST_WEEK = 2**16 - 1
@@ -57,13 +59,12 @@ class Sighting(msgspec.Struct, frozen=True):
 def note_network(networks: Networks, event: Event, content: ClassifyPayload | AuthEventPayload) -> None:
     """Note where one event came from. Of the place what was worked out stands before what was said."""
     week, minute = divmod(event.occurred_at_ms // MINUTE_MS, _STRETCH_MINUTES)
-    address = content.ip_address
+    address, ja4_digest, agent = content.ip_address, content.ja4_digest, content.user_agent
     if address:
         facts = event.facts
         country = (facts.country if facts is not None else "") or content.geo_country or ""
         placed = f"{address}{_APART}{country}{_APART}{content.geo_city or ''}"
         _note(networks.addresses, placed, week, minute, MOST_ADDRESSES)
-    ja4_digest, agent = content.ja4_digest, content.user_agent
     if ja4_digest or agent:
         _note(networks.clients, f"{ja4_digest or ''}{_APART}{agent or ''}", week, minute, MOST_CLIENTS)
 
@@ -87,19 +88,23 @@ def sightings(seen: Seen) -> Iterator[Sighting]:
 
 def _note(seen: Seen, value: str, week: int, minute: int, most: int) -> None:
     packed = seen.get(value)
-    if packed is None and len(value) > _LONGEST_TEXT:
-        value = value[:_LONGEST_TEXT]
-        packed = seen.get(value)
-    if packed is None:
-        seen[value] = bytearray(_STRETCH.pack(min(week, _LAST_WEEK), minute, minute, 1))
-    else:
+    if packed is not None:
         place = len(packed) - _SIZE
-        known, first, last, events = _STRETCH.unpack_from(packed, place)
-        if known == week and minute >= first and events < _MOST_EVENTS:
+        known, _, last, events = _unpack(packed, place)
+        if known == week and minute >= last and events < _MOST_EVENTS:
             # As nearly always.
-            _STRETCH.pack_into(packed, place, week, first, max(last, minute), events + 1)
+            _pack_tail(packed, place + 4, minute, events + 1)
             return
-        _note_late(packed, min(week, _LAST_WEEK), minute)
+    _note_other(seen, value[:_LONGEST_TEXT], min(week, _LAST_WEEK), minute, most)
+
+
+def _note_other(seen: Seen, value: str, week: int, minute: int, most: int) -> None:
+    """Note what is new, begins a stretch, or came out of order."""
+    packed = seen.get(value)
+    if packed is None:
+        seen[value] = bytearray(_STRETCH.pack(week, minute, minute, 1))
+    else:
+        _note_late(packed, week, minute)
     if len(seen) > 1 and sum(map(len, seen.values())) > most * _SIZE:
         _, oldest = min(zip(map(_FIRST_WEEK, seen.values()), seen, strict=True))
         del seen[oldest][:_SIZE]

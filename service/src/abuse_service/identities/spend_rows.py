@@ -11,6 +11,9 @@ from abuse_service.identities.merge import add_bounded
 _ROW = struct.Struct(">Iq")
 """Number of the hour or day since 1970, microdollars."""
 _SIZE = _ROW.size
+_TOTAL_AT = 4
+_unpack = _ROW.unpack_from
+_pack_total = struct.Struct(">q").pack_into
 _LAST = 2**32 - 1
 
 
@@ -18,9 +21,9 @@ def add_spend(rows: bytearray, number: int, microdollars: int, most: int) -> Non
     """Add to the row of an hour or a day."""
     place = len(rows) - _SIZE
     while place >= 0:
-        known, sum_before = _ROW.unpack_from(rows, place)
+        known, total = _unpack(rows, place)
         if known == number:
-            _ROW.pack_into(rows, place, number, add_bounded(sum_before, microdollars))
+            _pack_total(rows, place + _TOTAL_AT, add_bounded(total, microdollars))
             return
         if known < number:
             break
