@@ -37,7 +37,9 @@ ROOMS: dict[str, frozenset[str]] = {
     "intake": frozenset({"events", "enrichment"}),
     "replay": frozenset({"decisions", "policy", "features", "identities", "events", "intake"}),
     "storage": INNER,  # it implements the protocols that stand beside their consumers
-    "flow": INNER,  # the life of an event, step by step: the only module that knows the order of the rooms
+    "deciding": INNER,  # the steps of a decision, part of the flow
+    "flow": INNER
+    | {"deciding"},  # the life of an event, step by step: the only module that knows the order of the rooms
     "console_api": INNER | {"flow", "versions"},
     "api": INNER | {"flow", "console_api"},
     "cli": INNER | {"flow", "api", "console_api", "wiring"},

@@ -409,7 +409,7 @@ def test_newcomer_harms_nobody_by_mailbox() -> None:
     world = World()
     world.sign_in("jane", at=NOW_MS - 1000, email="jane.doe@gmail.com")
     world.sign_in("mallory", at=NOW_MS, email="j.a.n.e.d.o.e+x@googlemail.com")
-    world.report_cost("mallory", request_id=1, cost=1_500_000)
+    world.report_cost("mallory", request_id=100, cost=1_500_000)
     hers = world.classify("jane")
     assert hers.values["cluster.unpaid_microdollars"] == 0
     his = world.classify("mallory").values["cluster.unpaid_microdollars"]

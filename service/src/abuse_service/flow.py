@@ -1,48 +1,41 @@
 """The life of an event, step by step: intake, log, identities, features, policy, decision.
 
-The only place that knows the order of the rooms. Everything here runs on the event loop's thread.
+The only place that knows the order of the rooms, but for a decision's own steps, which `abuse_service.deciding` takes.
+Everything here runs on the event loop's thread.
 """
 
 import re
 import time
 from collections.abc import Callable
-from typing import Any
 
 import msgspec
 
 from abuse_client.contract import (
     EVENT_CLASSES,
-    ClassifyPayload,
     CostUpdate,
     EventsAnswer,
     RejectedEvent,
     parse_object,
 )
+from abuse_service.deciding import Decider
 from abuse_service.decisions.answer import auth_answer, classification, failed_classification
-from abuse_service.decisions.decision import Decision, RuleState
-from abuse_service.decisions.estimate import Estimator
-from abuse_service.decisions.guard import Guard
 from abuse_service.decisions.judge import Judge
 from abuse_service.enrichment.enricher import Enricher
-from abuse_service.errors import BadRequest, StorageUnavailable
+from abuse_service.errors import BadRequest
 from abuse_service.events.content import Content
-from abuse_service.events.event import ACCOUNT_JUDGED, ENFORCEMENT_CHANGED, OWN_SOURCE, OWN_TYPES, Event, Facts
+from abuse_service.events.event import ENFORCEMENT_CHANGED, OWN_SOURCE, OWN_TYPES, Event
 from abuse_service.events.log import Appended, EventLog, Quarantine, Rejected
 from abuse_service.features.projection import Projection
-from abuse_service.intake.auth import AuthIntake, AuthReading
+from abuse_service.intake.auth import AuthIntake
 from abuse_service.intake.batch import Batch, BatchIntake
-from abuse_service.intake.classify import ClassifyIntake, Question
+from abuse_service.intake.classify import ClassifyIntake
 from abuse_service.intake.cost import CostIntake
 from abuse_service.intake.receipt import Receipt
 from abuse_service.replay.keeper import SnapshotKeeper
-from abuse_service.replay.retell import note_decision
 from abuse_service.settings import Settings
 from abuse_service.telemetry import Metrics, log
 
 _encode = msgspec.json.Encoder().encode
-_decision = msgspec.json.Decoder(Decision).decode
-_MOST_RECENT = 5_000
-"""Requests remembered in memory: those whose records are on their way to the log, and as many again for speed."""
 _TYPE_NAME = re.compile(r"[a-z_]{1,32}(\.[a-z_]{1,32}){1,4}")
 
 
@@ -77,7 +70,6 @@ class Flow:
         self.event_log = event_log
         self.quarantine = quarantine
         self.projection = projection
-        self.judge = judge
         self.metrics = metrics
         self.now_ms = now_ms
         self._settings = settings
@@ -88,12 +80,25 @@ class Flow:
         self._costs = costs
         self._enricher = enricher
         self._switch = switch
-        self._requests: dict[int, str] = {}
-        self._asked: dict[bytes, bytes] = {}
         self._unknown_types: set[str] = set()
         self._retrying: set[int] = set()
-        self._estimator = Estimator(judge.policy)
-        self._guard = Guard(judge.standing)
+        self._decider = Decider(
+            event_log=event_log,
+            keeper=keeper,
+            projection=projection,
+            judge=judge,
+            metrics=metrics,
+            is_enforced=lambda: self.is_enforced,
+        )
+
+    @property
+    def judge(self) -> Judge:
+        """Who decides from now on."""
+        return self._decider.judge
+
+    def install(self, judge: Judge) -> None:
+        """Let another decide, from the next request on."""
+        self._decider.judge = judge
 
     @property
     def is_enforced(self) -> bool:
@@ -118,11 +123,11 @@ class Flow:
             [reading.event], then=lambda told: self._fold_appended(told, [reading.event], [reading.payload])
         )
         self._count_appended(appended, [reading.event])
-        return _encode(auth_answer(self._judge_account(reading, is_new=appended.positions[0] > 0)))
+        return _encode(auth_answer(self._decider.judge_account(reading, is_new=appended.positions[0] > 0)))
 
     async def take_cost(self, body: bytes, source: str) -> CostUpdate:
         """Make a cost report durable and count it once."""
-        reading = self._costs.read(body, Receipt(self.now_ms(), source), self._classified_as)
+        reading = self._costs.read(body, Receipt(self.now_ms(), source), self._decider.classified_as)
         self.metrics.malformed.inc(len(reading.malformed))
         appended = await self.event_log.append(
             [reading.event], then=lambda told: self._fold_appended(told, [reading.event], [reading.payload])
@@ -144,7 +149,7 @@ class Flow:
         if question.malformed:
             self.metrics.malformed.inc(len(question.malformed))
         try:
-            decision = self._decide(question)
+            decision = self._decider.decide(question)
             if decision is not None and self._settings.classify_wait_for_disk and decision.request_id:
                 await self.event_log.settle()
         except Exception:
@@ -266,132 +271,6 @@ class Flow:
                 counts[event.type] = counts.get(event.type, 0) + 1
         for name, count in counts.items():
             self.metrics.count_event(_label(name)).inc(count)
-
-    def _decide(self, question: Question) -> Decision | None:
-        """Fold the request and decide on it; ``None`` when its record could not be kept or no id can be had."""
-        if question.event_key and (known := self._find_asked(question)) is not None:
-            return known
-        request_id = self.event_log.next_request_id() if self.event_log.has_room else 0
-        if not request_id:
-            self.metrics.degraded.labels(part="log").inc()
-            return None
-        event = question.answered(request_id, None)
-        self.projection.apply(0, event, question.payload)
-        self._keeper.note_folded(1)
-        decision = self._judge(event, request_id, question.payload, question.facts, question.entities)
-        if decision is None:
-            return None
-        decision = self._promise(decision, question)
-        outcome = _encode(decision)
-        self._record(question.answered(request_id, outcome))
-        note_decision(self.projection, question.identity_entity, decision)
-        self._remember(self._requests, request_id, decision.identity_key)
-        if question.event_key:
-            self._remember(self._asked, question.event_key, outcome)
-        self.metrics.count_event(event.type).inc()
-        self._count_decision(decision)
-        return decision
-
-    def _record(self, event: Event) -> None:
-        """Bring a decision to the log; where it stands there is told once it is durable."""
-        self.event_log.record(event, lambda told: self.projection.note_position(told.positions[0], event))
-
-    def _promise(self, decision: Decision, question: Question) -> Decision:
-        """The decision with what its request may cost until that is reported."""
-        state = self.projection.identity(question.identity_entity)
-        if self._estimator.policy is not self.judge.policy:
-            self._estimator = Estimator(self.judge.policy)
-        if state is None:
-            return decision
-        return self._estimator.promise(decision, question.payload, question.prompt_bytes, state.record.spend)
-
-    def _count_decision(self, decision: Decision) -> None:
-        self.metrics.count_decision(decision.verdict).inc()
-        for part in decision.degraded:
-            self.metrics.degraded.labels(part=part).inc()
-        for outcome in decision.rules:
-            if outcome.state is RuleState.ABSTAINED:
-                self.metrics.abstained.labels(rule=outcome.rule_id).inc()
-
-    def _judge_account(self, reading: AuthReading, *, is_new: bool) -> Decision:
-        """The decision on an account that just signed up or in; recorded unless the event was a repeat."""
-        event = reading.event
-        request_id = self.event_log.next_request_id() if is_new and self.event_log.has_room else 0
-        decision = self._judge(event, request_id, ClassifyPayload(), event.facts or Facts(), event.entities)
-        if decision is None:
-            raise StorageUnavailable("the account's state can't be read")
-        if request_id:
-            body = _encode({"event_type": reading.payload.event_type})
-            judged = Event(
-                type=ACCOUNT_JUDGED,
-                source=OWN_SOURCE,
-                occurred_at_ms=event.occurred_at_ms,
-                received_at_ms=event.received_at_ms,
-                body=body,
-                identity=event.identity,
-                identity_entity=event.identity_entity,
-                outcome=_encode(decision),
-                request_id=request_id,
-            )
-            self._record(judged)
-            note_decision(self.projection, event.identity_entity or b"", decision)
-            self._count_decision(decision)
-        return decision
-
-    def _judge(
-        self, event: Event, request_id: int, payload: ClassifyPayload, facts: Facts, entities: tuple[bytes, ...]
-    ) -> Decision | None:
-        entity = event.identity_entity or b""
-        state = self.projection.identity(entity)
-        if state is None:
-            return None
-        decision = self.judge.decide(
-            request_id=request_id,
-            entity=entity,
-            state=state,
-            entities=entities,
-            at_ms=event.occurred_at_ms,
-            position=self.event_log.last_position,
-            request=payload,
-            facts=facts,
-            is_enforced=self.is_enforced,
-        )
-        for guarded in self._guard.watch(self.judge.policy, entity, state, decision, self.projection.ended):
-            self._raise_alarm(guarded)
-        return decision
-
-    def _raise_alarm(self, guarded: Event) -> None:
-        self.event_log.record(guarded)
-        self.metrics.guard_trips.inc()
-        said = msgspec.json.decode(guarded.body)
-        log.error(
-            "a rule hit many paying accounts: it runs in shadow until a person releases it",
-            rule=said["rule_id"],
-            paying_accounts=said["paying_accounts"],
-            window=said["window"],
-            release=f"abuse-service policy release {said['rule_id']}",
-        )
-
-    def _find_asked(self, question: Question) -> Decision | None:
-        """The decision on an earlier copy of this request."""
-        outcome = self._asked.get(question.event_key)
-        if outcome is None and (stored := self.event_log.find_event(question.event_key)) is not None:
-            outcome = stored.event.outcome
-        if outcome is None:
-            return None
-        self.metrics.duplicates.inc()
-        return _decision(outcome)
-
-    def _classified_as(self, request_id: int) -> str | None:
-        known = self._requests.get(request_id)
-        if known is None and (stored := self.event_log.find_request(request_id)) is not None:
-            known = stored.event.identity
-        return known
-
-    def _remember(self, recent: dict[Any, Any], key: Any, value: Any) -> None:
-        recent[key] = value
-        if len(recent) > _MOST_RECENT:
-            del recent[next(iter(recent))]
 
 
 def _told(rejected: Rejected) -> RejectedEvent:

@@ -50,7 +50,7 @@ class Service:
         sources = _network_sources(settings)
         seen = sources.stamps()
         enricher = read_enricher(settings)
-        self.store = SqliteStore(settings.data, settings.waiting_bytes, settings.key_file)
+        self.store = SqliteStore(settings.data, settings.waiting_bytes)
         try:
             namer = EntityNamer(self.store.secret)
             self.namer = namer
@@ -58,9 +58,7 @@ class Service:
             self._begun = choose(book, settings.policy, takes_settings=takes_settings_policy)
             policy = self._begun.policy
             self.projection = Projection(
-                States(self.store, settings.hot_identities, settings.live_states),
-                kept_catalog(book, policy),
-                namer.tokens,
+                States(self.store, settings.hot_identities, settings.live_states), kept_catalog(book, policy)
             )
             self.standing = Standing(namer)
             self.recovered: Recovered = recover(
@@ -143,7 +141,7 @@ class Service:
         self.store.close()
 
     def _install(self, policy: Policy) -> None:
-        self.flow.judge = Judge(policy, self.projection, self.standing)
+        self.flow.install(Judge(policy, self.projection, self.standing))
 
 
 def read_enricher(settings: Settings) -> Enricher:
