@@ -121,7 +121,7 @@ class Life:
         world.log = self.log
         world.cold.kept, world.cold.learned = dict(frozen.kept), copy.deepcopy(frozen.learned)
         world.states = KnownStates(world.cold, most_hot=100)
-        world.projection = Projection(world.states, world.policy.catalog)
+        world.projection = Projection(world.states, world.policy.catalog, world.namer.tokens)
         recover(self.log, OneImage(snapshot), world.projection, world.standing, now_ms=NOW_MS)
         self.world = world
         self.filler = self._make_filler()
@@ -321,7 +321,7 @@ def test_fill_survives_one_event() -> None:
             super().fill(event, *rest)
 
     life = Life(policy_of())
-    life.world.projection = Stumbling(life.world.states, life.world.policy.catalog)
+    life.world.projection = Stumbling(life.world.states, life.world.policy.catalog, life.world.namer.tokens)
     life.filler = life._make_filler()
     life.world.sign_in("u1")
     life.world.send(event("user.deleted", NOW_MS, kilo_user_id="u1"), source="odd")

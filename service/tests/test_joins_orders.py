@@ -10,7 +10,7 @@ import pytest
 from abuse_service.features.catalog import Catalog
 from abuse_service.features.projection import Projection
 from abuse_service.identities.states import States
-from abuse_service.testing import MemoryColdStates, World, event
+from abuse_service.testing import TOKENS, MemoryColdStates, World, event
 
 USER = "u1"
 FAILED, PAID = "stripe.charge.failed", "stripe.payment_intent.succeeded"
@@ -57,7 +57,7 @@ def counted(events: list[dict[str, Any]], naming: int) -> set[tuple[int, int]]:
         cold = MemoryColdStates()
         arrived = [batch.events[place] for place in order]
         cold.read_log = lambda arrived=arrived: arrived
-        projection = Projection(States(cold, 10**6), Catalog({}))
+        projection = Projection(States(cold, 10**6), Catalog({}), TOKENS)
         for position, place in enumerate(order, 1):
             projection.apply(position, batch.events[place], batch.contents[place])
         state = projection.identity(entity)

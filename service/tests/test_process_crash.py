@@ -133,7 +133,8 @@ def check_directory(data, acknowledged):
     """Open the directory as a restart would, and hold states and log against what was promised."""
     service = Service(Settings(data=data))
     try:
-        counts, fresh = {}, Projection(States(NoColdStates(service.store), 10**9), service.projection.catalog)
+        told_again = States(NoColdStates(service.store), 10**9)
+        counts, fresh = {}, Projection(told_again, service.projection.catalog, service.namer.tokens)
         for stored in service.store.read(0):
             retell(fresh, stored.position, stored.event)
             name = _name_in(stored.event.body)

@@ -68,7 +68,7 @@ class Directory:
         again.cold = self.snapshots.cold
         again.cold.read_log = lambda: again.log.events
         again.states = KnownStates(again.cold, most_hot=100)
-        again.projection = Projection(again.states, again.policy.catalog)
+        again.projection = Projection(again.states, again.policy.catalog, again.namer.tokens)
         return again, recover(self.world.log, self.snapshots, again.projection, again.standing, now_ms=NOW_MS)
 
 
@@ -119,7 +119,7 @@ def test_start_survives_one_event() -> None:
     directory = Directory()
     directory.world.send(BLOCKED, UNBLOCKED, BLOCKED | {"occurred_at": NOW_MS + 1})
     again = World(directory.world.policy)
-    again.projection = Stumbling(again.states, again.policy.catalog)
+    again.projection = Stumbling(again.states, again.policy.catalog, again.namer.tokens)
     recovered = recover(directory.world.log, directory.snapshots, again.projection, again.standing, now_ms=NOW_MS)
     assert (recovered.position, recovered.left_out) == (3, 1)
     assert again.record().event_counts == {"user.blocked": 2}

@@ -11,28 +11,31 @@ import msgspec
 import pytest
 
 from abuse_service.errors import DirectoryInUse, NotFound, RefusedToStart, StorageUnavailable
-from abuse_service.events.event import Event, digest, event_key
+from abuse_service.events.event import Event
 from abuse_service.events.log import Appended, Rejected
 from abuse_service.features.upkeep import Kept
 from abuse_service.identities.state import EntityState
 from abuse_service.identities.states import States
 from abuse_service.replay.snapshot import Snapshot
 from abuse_service.storage.directory import DATABASE_NAME
+from abuse_service.storage.key_file import key_file_beside
 from abuse_service.storage.store import SqliteStore
-from abuse_service.testing import NOW_MS, MemoryLog
+from abuse_service.testing import EVENT_KEYS, NOW_MS, MemoryLog
 
 WAITING_BYTES = 2**20
 
 
 def purchase(event_id: str | None = None, body: bytes = b"{}") -> Event:
     """An event, with an id or without one."""
-    key = event_key("cloud", "billing.credit_purchased", event_id) if event_id else b""
-    return Event("billing.credit_purchased", "cloud", NOW_MS, NOW_MS, body, key, digest(body) if key else b"")
+    key = EVENT_KEYS.of_id("cloud", "billing.credit_purchased", event_id) if event_id else b""
+    return Event(
+        "billing.credit_purchased", "cloud", NOW_MS, NOW_MS, body, key, EVENT_KEYS.digest(body) if key else b""
+    )
 
 
 def request(request_id: int, event_id: str | None = None) -> Event:
     """A request with its decision."""
-    key = event_key("cloud", "request.classified", event_id) if event_id else b""
+    key = EVENT_KEYS.of_id("cloud", "request.classified", event_id) if event_id else b""
     return Event("request.classified", "cloud", NOW_MS, NOW_MS, b"{}", key, outcome=b"{}", request_id=request_id)
 
 
@@ -51,6 +54,7 @@ def open_store(path: Path, waiting_bytes: int = WAITING_BYTES) -> SqliteStore:
 def after_power_cut(store: SqliteStore, path: Path) -> SqliteStore:
     """A store on a copy of the directory as it is on disk now, the first one never closed."""
     shutil.copytree(store.directory.path, path)
+    shutil.copy(key_file_beside(store.directory.path), key_file_beside(path))
     return open_store(path)
 
 
@@ -421,14 +425,3 @@ def test_file_that_is_no_database(tmp_path: Path) -> None:
     for _ in range(2):
         with pytest.raises(StorageUnavailable, match="can't open the database"):
             SqliteStore(tmp_path, WAITING_BYTES)
-
-
-def test_secret_stays(tmp_path: Path) -> None:
-    """The secret behind entity keys is made once and is the same at each start."""
-    secrets = []
-    for _ in range(2):
-        store = SqliteStore(tmp_path, WAITING_BYTES)
-        secrets.append(store.secret)
-        store.close()
-    assert secrets[0] == secrets[1]
-    assert len(secrets[0]) == 32

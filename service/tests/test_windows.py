@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from abuse_service.events.event import FUTURE_TOLERANCE_MS
 from abuse_service.features import distinct, top, windows
-from abuse_service.features.catalog import _hash
 from abuse_service.features.declaration import SMALLEST_ERROR, Aggregate
 from abuse_service.features.rows import (
     FEW_ROWS,
@@ -27,7 +26,7 @@ from abuse_service.features.rows import (
 )
 from abuse_service.features.windows import make_window
 from abuse_service.identities.merge import add_bounded
-from abuse_service.testing import NOW_MS
+from abuse_service.testing import NOW_MS, TOKENS
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
@@ -67,7 +66,7 @@ class Told:
 
     def _typed(self, value: int) -> object:
         if self.aggregate is Aggregate.DISTINCT:
-            return _hash(str(value))
+            return TOKENS.short_of(str(value))
         return str(value) if self.aggregate is Aggregate.TOP else value
 
     @property

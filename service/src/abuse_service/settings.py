@@ -46,6 +46,10 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="Address to listen on; any other than loopback needs tokens.")
     port: int = Field(default=8787, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     data: Path = Field(default=Path("abuse-data"), description="Directory that holds everything the service keeps.")
+    key_file: Path | None = Field(
+        default=None,
+        description="File with the key of all hashes, apart from the data; without it, one beside the directory.",
+    )
     tokens: tuple[Token, ...] = Field(default=(), description="Service tokens, as a JSON list.")
     policy: Path | None = Field(
         default=None, description="Policy: a file, or a folder of them; without it the one that ships."

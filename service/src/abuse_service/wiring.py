@@ -50,7 +50,7 @@ class Service:
         sources = _network_sources(settings)
         seen = sources.stamps()
         enricher = read_enricher(settings)
-        self.store = SqliteStore(settings.data, settings.waiting_bytes)
+        self.store = SqliteStore(settings.data, settings.waiting_bytes, settings.key_file)
         try:
             namer = EntityNamer(self.store.secret)
             self.namer = namer
@@ -58,7 +58,9 @@ class Service:
             self._begun = choose(book, settings.policy, takes_settings=takes_settings_policy)
             policy = self._begun.policy
             self.projection = Projection(
-                States(self.store, settings.hot_identities, settings.live_states), kept_catalog(book, policy)
+                States(self.store, settings.hot_identities, settings.live_states),
+                kept_catalog(book, policy),
+                namer.tokens,
             )
             self.standing = Standing(namer)
             self.recovered: Recovered = recover(

@@ -19,6 +19,7 @@ from abuse_lab.bench.runs import NotAsSent, fresh_seed
 from abuse_service.events.event import REQUEST_CLASSIFIED, Event
 from abuse_service.features.catalog import Catalog, Feature, Occurrence
 from abuse_service.features.declaration import Declaration
+from abuse_service.testing import TOKENS
 
 DECLARED = """
 requests_1m: {entity: user, events: [request.classified], aggregate: count, window: 1m, approximate: 0.02}
@@ -170,7 +171,7 @@ def _fold(plan: list[Feature], names: tuple[str, ...], states: dict[bytes, State
         mine = states.get(key)
         if mine is None:
             mine = states[key] = {}
-        occurrence = Occurrence(event, content, b"u" + bytes(16), names)
+        occurrence = Occurrence(event, content, b"u" + bytes(16), names, TOKENS)
         for feature in plan:
             feature.update(mine, occurrence)
     return time.perf_counter() - begun

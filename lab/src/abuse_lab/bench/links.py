@@ -18,7 +18,7 @@ from abuse_service.features.catalog import Catalog
 from abuse_service.features.projection import Projection
 from abuse_service.identities.states import States
 from abuse_service.policy.links import link_degrees
-from abuse_service.testing import MemoryColdStates
+from abuse_service.testing import TOKENS, MemoryColdStates
 
 START_MS = 1_780_000_000_000
 SMALL = 1_000
@@ -69,7 +69,7 @@ class Town:
         self._shares = shares or _usual
         self._identities = identities
         self._secret = chance.randbytes(8)
-        self.projection = Projection(States(MemoryColdStates(), ALL_LIVE, ALL_LIVE), Catalog({}))
+        self.projection = Projection(States(MemoryColdStates(), ALL_LIVE, ALL_LIVE), Catalog({}), TOKENS)
         self.adjacency: Adjacency = {}
         self._at_ms = START_MS
         self._newest = identities

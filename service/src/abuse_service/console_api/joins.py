@@ -8,7 +8,7 @@ from abuse_client.contract import known_user
 from abuse_service.console_api.instants import iso
 from abuse_service.errors import BadRequest, Unprocessable
 from abuse_service.events.entity import EntityKind, EntityNamer, StripeKind
-from abuse_service.events.event import CUSTOMER_LINKED, OWN_SOURCE, Event, event_key
+from abuse_service.events.event import CUSTOMER_LINKED, OWN_SOURCE, Event
 from abuse_service.events.stripe import read_stripe
 from abuse_service.flow import Flow
 from abuse_service.identities.joins import Waits
@@ -97,7 +97,7 @@ def _event(namer: EntityNamer, link: Link, place: str, actor: str, now_ms: int) 
         occurred_at_ms=now_ms,
         received_at_ms=now_ms,
         body=_encode({"link": link, "actor": actor}),
-        event_key=event_key(OWN_SOURCE, CUSTOMER_LINKED, f"{customer}\0{owner}"),
+        event_key=namer.event_keys.of_id(OWN_SOURCE, CUSTOMER_LINKED, f"{customer}\0{owner}"),
         identity=identity,
         identity_entity=namer.identity(identity) if identity else None,
         entities=(namer.key(EntityKind.ORGANIZATION, organization),) if organization else (),

@@ -4,6 +4,7 @@ import enum
 import hashlib
 from collections.abc import Iterable
 
+from abuse_service.events.keys import EventKeys
 from abuse_service.events.tokens import Tokens
 
 HASH_BYTES = 16
@@ -52,10 +53,11 @@ _MAX_CACHED = 20_000
 
 
 class EntityNamer:
-    """Turns personal values into entity keys with one secret of the data directory."""
+    """Turns personal values into entity keys with one secret of the data directory, which keys all other hashes too."""
 
     def __init__(self, secret: bytes) -> None:
         self.tokens = Tokens(secret)
+        self.event_keys = EventKeys(secret)
         self._secret = secret
         self._known: dict[tuple[EntityKind | StripeKind, str], EntityKey] = {}
 

@@ -91,8 +91,8 @@ class Facts(msgspec.Struct, frozen=True, array_like=True):
 class Event(msgspec.Struct, frozen=True, array_like=True):
     """One fact. Kept in the log as a MessagePack array of these fields, in this order.
 
-    ``event_key`` is empty where every receipt counts. ``entities`` are those that the event names beside its identity,
-    ``joins`` the Stripe ids that it carries, as keys.
+    ``event_key`` is empty where every receipt counts; ``content_key`` tells equal content (`EventKeys`). ``entities``
+    are those that the event names beside its identity, ``joins`` the Stripe ids that it carries, as keys.
     ``body`` is the JSON that came, repaired, tokens in place of its prompts.
     ``outcome`` is the decision, for events that hold one.
     """
@@ -115,7 +115,7 @@ class Event(msgspec.Struct, frozen=True, array_like=True):
     @property
     def tie_breaker(self) -> bytes:
         """What orders two events of one instant and type, whatever order they arrived in."""
-        return self.event_key or self.content_key or digest(self.body)
+        return self.event_key or self.content_key or _digest(self.body)
 
 
 class Stored(msgspec.Struct, frozen=True):
@@ -125,17 +125,6 @@ class Stored(msgspec.Struct, frozen=True):
     event: Event
 
 
-def event_key(source: str, event_type: str, event_id: str) -> bytes:
-    """16 bytes that stand for an event id, scoped by sender and type (decision 3)."""
-    return hashlib.blake2b(f"{source}\0{event_type}\0{event_id}".encode(), digest_size=16).digest()
-
-
-def content_event_key(source: str, event_type: str, occurred_at_ms: int, body: bytes) -> bytes:
-    """16 bytes that stand for an event without an id: a hash of sender, type, time and content (decision 3)."""
-    scope = f"{source}\0{event_type}\0{occurred_at_ms}\0"
-    return hashlib.blake2b(scope.encode() + body, digest_size=16).digest()
-
-
-def digest(content: bytes) -> bytes:
-    """8 bytes that tell equal content from different content."""
+def _digest(content: bytes) -> bytes:
+    # Of events of ours alone, which name nobody: intake gives every other a key.
     return hashlib.blake2b(content, digest_size=8).digest()

@@ -1,8 +1,6 @@
 """The declared features, compiled: which event updates what, and how each is read."""
 
 import copy
-import functools
-import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
@@ -14,6 +12,7 @@ from abuse_service.errors import PolicyError
 from abuse_service.events.content import Content
 from abuse_service.events.entity import EntityKey, EntityKind
 from abuse_service.events.event import Event
+from abuse_service.events.tokens import Tokens
 from abuse_service.features.declaration import Aggregate, Declaration, Entity
 from abuse_service.features.distinct import HASH_BYTES
 from abuse_service.features.reads import EVENT_VOCABULARY, fields_read
@@ -35,7 +34,7 @@ Read = Callable[["Occurrence"], Any]
 class Occurrence:
     """An event with its content, as features see it."""
 
-    __slots__ = ("_held", "_values", "at_ms", "content", "event", "is_repeat", "names", "owner")
+    __slots__ = ("_held", "_values", "at_ms", "content", "event", "is_repeat", "names", "owner", "tokens")
 
     def __init__(
         self,
@@ -43,16 +42,21 @@ class Occurrence:
         content: Content | None,
         owner: EntityKey,
         names: tuple[str, ...],
+        tokens: Tokens,
         *,
         is_repeat: bool = False,
     ) -> None:
-        """``is_repeat`` where the event was taken for another owner before: what is shared counts it once."""
+        """``tokens`` make hashes of values.
+
+        ``is_repeat`` where the event was taken for another owner before: what is shared counts it once.
+        """
         self.event = event
         self.at_ms = max(0, min(LAST_MS, event.occurred_at_ms))
         self.content = content
         self.owner = owner
         self.is_repeat = is_repeat
         self.names = names
+        self.tokens = tokens
         self._values: dict[str, Any] | None = None
         self._held: dict[str, bool] = {}
 
@@ -278,14 +282,9 @@ def _hashed(read: Read) -> Read:
 
     def read_hash(occurrence: Occurrence) -> bytes | None:
         value = read(occurrence)
-        return None if value is None or value == "" else _hash(str(value))
+        return None if value is None or value == "" else occurrence.tokens.short_of(str(value))
 
     return read_hash
-
-
-@functools.lru_cache(maxsize=10_000)
-def _hash(text: str) -> bytes:
-    return hashlib.blake2b(text.encode(errors="replace"), digest_size=HASH_BYTES).digest()
 
 
 def _identity_hash(occurrence: Occurrence) -> bytes:

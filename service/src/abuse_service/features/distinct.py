@@ -13,12 +13,13 @@ from typing import Any
 
 import msgspec
 
+from abuse_service.events.tokens import VALUE_BYTES
 from abuse_service.features.rows import GRACE_MS, TIME_BYTES, time_bytes
 
 MOST_DISTINCT = 1000
 """Values that a distinct count tells apart in a window."""
 
-HASH_BYTES = 7
+HASH_BYTES = VALUE_BYTES
 _HASHES = 1 << (8 * HASH_BYTES)
 _FEW = 32
 """Among so many rows a value is found sooner by a look through all of them."""

@@ -21,6 +21,7 @@ from abuse_service.events.event import (
     Event,
     Facts,
 )
+from abuse_service.events.tokens import Tokens
 from abuse_service.features.catalog import Catalog, Occurrence
 from abuse_service.features.upkeep import Fill, Kept, Upkeep
 from abuse_service.identities.fold import fold
@@ -57,9 +58,10 @@ class Expired(msgspec.Struct, frozen=True):
 class Projection:
     """Folds events into states, one at a time, in any order that the log allows."""
 
-    def __init__(self, states: States, catalog: Catalog) -> None:
+    def __init__(self, states: States, catalog: Catalog, tokens: Tokens) -> None:
         self.states = states
         self.catalog = catalog
+        self._tokens = tokens
         self.reservations = Reservations()
         self.upkeep = Upkeep.whole(catalog.kept)
 
@@ -246,7 +248,9 @@ class Projection:
             for key in entities:
                 self._link(state, owner, key, self._entity(key), at_ms)
             return
-        occurrence = Occurrence(event, content, owner, self.catalog.names(event.type), is_repeat=is_repeat)
+        occurrence = Occurrence(
+            event, content, owner, self.catalog.names(event.type), self._tokens, is_repeat=is_repeat
+        )
         for feature in plan.get(_USER_LETTER, ()):
             feature.update(state.features, occurrence)
         for key in entities:
@@ -268,11 +272,11 @@ class Projection:
     ) -> list[tuple[Occurrence, tuple[EntityKey, ...]]]:
         """The event as its owner sees it, for whom it is new, and as those see it that may know it by another owner."""
         names = catalog.names(event.type)
-        own = Occurrence(event, content, owner, names)
+        own = Occurrence(event, content, owner, names, self._tokens)
         others = tuple(key for key in event.entities if key != owner)
         if not is_repeat:
             return [(own, (owner, *others))]
-        return [(own, (owner,)), (Occurrence(event, content, owner, names, is_repeat=True), others)]
+        return [(own, (owner,)), (Occurrence(event, content, owner, names, self._tokens, is_repeat=True), others)]
 
     def _end_organizations(self, event: Event) -> None:
         stamp = stamp_of(event)

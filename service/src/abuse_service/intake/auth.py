@@ -14,7 +14,7 @@ from abuse_client.contract import (
 from abuse_service.enrichment.enricher import Enricher
 from abuse_service.enrichment.places import read_place
 from abuse_service.events.entity import EntityKind, EntityNamer, StripeKind
-from abuse_service.events.event import AUTH_SIGNIN, AUTH_SIGNUP, Event, content_event_key, digest, event_key
+from abuse_service.events.event import AUTH_SIGNIN, AUTH_SIGNUP, Event
 from abuse_service.intake.entities import (
     LONGEST_VALUE,
     facts_of,
@@ -57,11 +57,11 @@ class AuthIntake:
         if identity is None:
             raise InvalidField("kilo_user_id", "required, found blanks only")
         name = _TYPES[payload.event_type]
-        key, content = b"", b""
+        keys, key = self._namer.event_keys, b""
         if payload.event_id:
-            key, content = event_key(receipt.source, name, f"sender:{payload.event_id}"), digest(body)
+            key = keys.of_id(receipt.source, name, f"sender:{payload.event_id}")
         elif payload.occurred_at is not None:
-            key = content_event_key(receipt.source, name, payload.occurred_at, body)
+            key = keys.of_content(receipt.source, name, payload.occurred_at, body)
         claimed = read_place(payload.geo_country, None, None)
         enriched = self._enricher.enrich(payload.ip_address, payload.email, payload.user_agent, claimed)
         entities = name_network(self._namer, enriched, payload.ja4_digest) + name_mail(self._namer, enriched)
@@ -79,7 +79,7 @@ class AuthIntake:
             received_at_ms=receipt.received_at_ms,
             body=body,
             event_key=key,
-            content_key=content,
+            content_key=keys.digest(body),
             identity=identity,
             identity_entity=self._namer.identity(identity),
             entities=tuple(dict.fromkeys(entities)),

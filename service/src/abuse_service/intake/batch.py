@@ -17,7 +17,7 @@ from abuse_service.enrichment.enricher import Enricher
 from abuse_service.errors import TooLarge
 from abuse_service.events.content import Content
 from abuse_service.events.entity import EntityKey, EntityKind, EntityNamer
-from abuse_service.events.event import OWN_TYPES, Event, Facts, content_event_key, digest, event_key
+from abuse_service.events.event import OWN_TYPES, Event, Facts
 from abuse_service.events.log import Rejected
 from abuse_service.events.stripe import is_webhook_id, read_slice
 from abuse_service.intake.entities import LONGEST_VALUE, facts_of, is_marker, name_mail, name_organization, name_user
@@ -81,7 +81,7 @@ class BatchIntake:
         identity = name_user(data.kilo_user_id)
         if identity is None:
             raise InvalidField("data.kilo_user_id", "required, found blanks only")
-        key, content_key = _identify(event, name, raw, receipt)
+        key, content_key = self._identify(event, name, raw, receipt)
         stamped = Event(
             name,
             receipt.source,
@@ -108,12 +108,12 @@ class BatchIntake:
     def _stamp_stripe(self, event: StripeEvent, raw: bytes, receipt: Receipt) -> tuple[Event, Content]:
         name = TYPE_NAMES[type(event)]
         data = event.data
-        content = read_slice(data)
+        content, keys = read_slice(data), self._namer.event_keys
         if content.webhook_id and not event.event_id:
-            key = event_key(receipt.source, name, f"stripe:{content.webhook_id}")
-            content_key = digest(raw if content.subject is data else _encode(content.subject))
+            key = keys.of_id(receipt.source, name, f"stripe:{content.webhook_id}")
+            content_key = keys.digest(raw if content.subject is data else _encode(content.subject))
         else:
-            key, content_key = _identify(event, name, raw, receipt)
+            key, content_key = self._identify(event, name, raw, receipt)
         identity = _owner(data.kilo_user_id)
         organization = data.organization_id if isinstance(data.organization_id, str) else None
         entities = name_organization(self._namer, organization)
@@ -141,10 +141,10 @@ class BatchIntake:
         identity = _owner(event.data.get("kilo_user_id")) if isinstance(event.data, dict) else None
         # Own types are ours alone; what a sender calls so neither is one nor shares its ids.
         name = f"foreign.{event.type}" if event.type in OWN_TYPES else event.type
-        key, content_key = _identify(event, name, raw, receipt)
+        key, content_key = self._identify(event, name, raw, receipt)
         webhook_id = event.data.get("id") if isinstance(event.data, dict) else None
         if not event.event_id and name.startswith("stripe.") and is_webhook_id(webhook_id):
-            key, content_key = event_key(receipt.source, name, f"stripe:{webhook_id}"), digest(raw)
+            key = self._namer.event_keys.of_id(receipt.source, name, f"stripe:{webhook_id}")
         return Event(
             type=name,
             source=receipt.source,
@@ -157,6 +157,15 @@ class BatchIntake:
             identity_entity=self._namer.identity(identity) if identity else None,
         )
 
+    def _identify(self, event: BatchEvent, name: str, raw: bytes, receipt: Receipt) -> tuple[bytes, bytes]:
+        """The event's key, empty where every receipt counts, and its content's (decision 3)."""
+        keys = self._namer.event_keys
+        if event.event_id:
+            return keys.of_id(receipt.source, name, f"sender:{event.event_id}"), keys.digest(raw)
+        if event.occurred_at is not None:
+            return keys.of_content(receipt.source, name, event.occurred_at, raw), b""
+        return b"", keys.digest(raw)
+
 
 def _owner(kilo_user_id: object) -> str | None:
     """The identity that an optional user id names; none for what is no id, or too long for one."""
@@ -164,15 +173,6 @@ def _owner(kilo_user_id: object) -> str | None:
         return None
     user = known_user(kilo_user_id)
     return f"user:{user}" if user else None
-
-
-def _identify(event: BatchEvent, name: str, raw: bytes, receipt: Receipt) -> tuple[bytes, bytes]:
-    """The event's key and content key; both empty where every receipt counts (decision 3)."""
-    if event.event_id:
-        return event_key(receipt.source, name, f"sender:{event.event_id}"), digest(raw)
-    if event.occurred_at is not None:
-        return content_event_key(receipt.source, name, event.occurred_at, raw), b""
-    return b"", b""
 
 
 def _reject(index: int, raw: bytes, receipt: Receipt, error: ContractError) -> Rejected:

@@ -14,7 +14,7 @@ from abuse_service.enrichment.enricher import Enricher
 from abuse_service.enrichment.places import read_place
 from abuse_service.errors import Forbidden
 from abuse_service.events.entity import EntityKey, EntityNamer
-from abuse_service.events.event import REQUEST_CLASSIFIED, Event, Facts, digest, event_key
+from abuse_service.events.event import REQUEST_CLASSIFIED, Event, Facts
 from abuse_service.events.tokens import prompt_bytes
 from abuse_service.intake.entities import facts_of, name_fingerprint, name_network, name_organization, name_template
 from abuse_service.intake.prompts import without_prompts
@@ -39,6 +39,7 @@ class Question(msgspec.Struct, frozen=True):
     entities: tuple[EntityKey, ...]
     facts: Facts
     event_key: bytes
+    content_key: bytes
     malformed: tuple[str, ...]
     prompt_bytes: int
 
@@ -51,7 +52,7 @@ class Question(msgspec.Struct, frozen=True):
             received_at_ms=self.receipt.received_at_ms,
             body=self.body,
             event_key=self.event_key,
-            content_key=digest(self.body) if self.event_key else b"",
+            content_key=self.content_key,
             identity=self.identity,
             identity_entity=self.identity_entity,
             entities=self.entities,
@@ -87,7 +88,9 @@ class ClassifyIntake:
         entities += name_fingerprint(self._namer, payload.ip_address, payload.ja4_digest, payload.user_agent)
         entities += name_organization(self._namer, payload.organization_id)
         entities += name_template(self._namer, payload)
-        key = event_key(receipt.source, REQUEST_CLASSIFIED, f"sender:{payload.event_id}") if payload.event_id else b""
+        keys, key = self._namer.event_keys, b""
+        if payload.event_id:
+            key = keys.of_id(receipt.source, REQUEST_CLASSIFIED, f"sender:{payload.event_id}")
         return Question(
             payload,
             kept,
@@ -98,6 +101,7 @@ class ClassifyIntake:
             tuple(entities),
             facts_of(enriched),
             key,
+            keys.digest(kept),
             (*malformed, *reading.malformed),
             prompt_bytes(payload.user_prompt) + prompt_bytes(payload.system_prompt),
         )

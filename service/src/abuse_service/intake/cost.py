@@ -6,7 +6,7 @@ import msgspec
 
 from abuse_client.contract import CostPayload, MalformedJson, Reader, identity_key, known_user, nests_too_deep, repair
 from abuse_service.events.entity import EntityNamer
-from abuse_service.events.event import REQUEST_COST_REPORTED, Event, digest, event_key
+from abuse_service.events.event import REQUEST_COST_REPORTED, Event
 from abuse_service.intake.receipt import Receipt
 
 
@@ -47,8 +47,8 @@ class CostIntake:
             occurred_at_ms=receipt.occurred_at_ms(payload.occurred_at),
             received_at_ms=receipt.received_at_ms,
             body=body,
-            event_key=event_key(receipt.source, REQUEST_COST_REPORTED, report_id),
-            content_key=digest(str(payload.cost).encode()),
+            event_key=self._namer.event_keys.of_id(receipt.source, REQUEST_COST_REPORTED, report_id),
+            content_key=self._namer.event_keys.digest(str(payload.cost).encode()),
             identity=identity,
             identity_entity=self._namer.identity(identity),
         )

@@ -3,7 +3,6 @@
 import fcntl
 import json
 import os
-import secrets
 import sqlite3
 from importlib import resources
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 from abuse_service.errors import DirectoryInUse, RefusedToStart, StorageUnavailable
 
 DATABASE_NAME = "abuse.db"
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 
 
 class DataDirectory:
@@ -35,7 +34,7 @@ class DataDirectory:
 
     def connect(self) -> sqlite3.Connection:
         """A connection to the database, WAL with full synchronisation. It may move between threads, one at a time."""
-        # The file holds personal data and the secret: made readable by its owner only.
+        # The file holds personal data: made readable by its owner only.
         os.close(os.open(self.path / DATABASE_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         connection = sqlite3.connect(
             self.path / DATABASE_NAME, isolation_level=None, check_same_thread=False, cached_statements=64
@@ -88,12 +87,3 @@ def read_owner(path: Path) -> dict[str, str] | None:
     except (OSError, ValueError):
         return None
     return owner if isinstance(owner, dict) else None
-
-
-def read_secret(connection: sqlite3.Connection) -> bytes:
-    """The secret that keys this directory's entities; made at first use and never shown."""
-    connection.execute(
-        "INSERT INTO meta (name, value) VALUES ('entity_secret', ?) ON CONFLICT DO NOTHING", (secrets.token_bytes(32),)
-    )
-    row = connection.execute("SELECT value FROM meta WHERE name = 'entity_secret'").fetchone()
-    return bytes(row[0])

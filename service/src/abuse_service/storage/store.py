@@ -17,8 +17,9 @@ from abuse_service.identities.states import Cut
 from abuse_service.replay.snapshot import Snapshot
 from abuse_service.storage import statements
 from abuse_service.storage.blocks import unpack_block
-from abuse_service.storage.directory import DataDirectory, read_secret
+from abuse_service.storage.directory import DataDirectory
 from abuse_service.storage.index import INDEXED_POSITION, Generation, RecentIndex, chunks, request_rows
+from abuse_service.storage.key_file import key_file_beside, read_secret
 from abuse_service.storage.quarantine import SqliteQuarantine
 from abuse_service.storage.reading import KeptIndex, clear_index, index_steps
 from abuse_service.storage.request_ids import RequestIds, reserve_block
@@ -34,13 +35,16 @@ Then = Callable[[Appended], None]
 class SqliteStore:
     """Everything durable of an embedded service. All methods are for one thread, the event loop's."""
 
-    def __init__(self, path: Path, waiting_bytes: int) -> None:
-        """Open the directory. Raises `DirectoryInUse`, `RefusedToStart` or `StorageUnavailable`."""
+    def __init__(self, path: Path, waiting_bytes: int, key_file: Path | None = None) -> None:
+        """Open the directory; its key lies in ``key_file``, or beside it.
+
+        Raises `DirectoryInUse`, `RefusedToStart` or `StorageUnavailable`.
+        """
         self.directory = DataDirectory(path)
         try:
             self._reader = self.directory.connect()
             self.directory.prepare(self._reader)
-            self.secret = read_secret(self._reader)
+            self.secret = read_secret(key_file or key_file_beside(path), self._reader)
             self._last_position = self._find_last_position()
             self._ids = RequestIds(reserve_block(self._reader))
         except sqlite3.Error as error:

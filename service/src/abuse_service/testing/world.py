@@ -18,7 +18,9 @@ from abuse_service.enrichment.network import NetworkRanges
 from abuse_service.events.content import Content
 from abuse_service.events.entity import EntityKey, EntityNamer
 from abuse_service.events.event import LIST_CHANGED, OWN_SOURCE, Event
+from abuse_service.events.keys import EventKeys
 from abuse_service.events.log import Appended, Rejected
+from abuse_service.events.tokens import Tokens
 from abuse_service.features.projection import Projection
 from abuse_service.identities.record import Record
 from abuse_service.identities.state import IdentityState
@@ -38,6 +40,8 @@ HOSTING_NETWORK = "198.51.100.0/24"
 """The one network that `World` takes for a hosting provider's."""
 
 SECRET = b"a secret of 32 bytes for tests.."
+TOKENS = Tokens(SECRET)
+EVENT_KEYS = EventKeys(SECRET)
 
 _encode = msgspec.json.Encoder().encode
 
@@ -58,7 +62,7 @@ class World:
         self.cold.read_log = lambda: self.log.events
         self.namer = EntityNamer(SECRET)
         self.states = KnownStates(self.cold, most_hot)
-        self.projection = Projection(self.states, self.policy.catalog)
+        self.projection = Projection(self.states, self.policy.catalog, self.namer.tokens)
         self.standing = Standing(self.namer)
         self.judge = Judge(self.policy, self.projection, self.standing)
         self.estimator = Estimator(self.policy)
