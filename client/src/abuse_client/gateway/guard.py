@@ -1,0 +1,88 @@
+"""The guard for threads: Flask, Django, plain WSGI, workers."""
+
+import os
+import threading
+import time
+from concurrent.futures import Future
+from typing import Protocol
+
+from abuse_client.contract import Classification, ClassifyPayload
+from abuse_client.drafts import Fields
+from abuse_client.gateway.judging import Asked, Judging, Question, log
+from abuse_client.gateway.memory import Memory
+from abuse_client.gateway.passage import Answering, Passage, ReportsCosts
+from abuse_client.gateway.settings import GuardSettings
+
+
+class Asks(ReportsCosts, Protocol):
+    """The part of `abuse_client.AbuseClient` that a guard needs."""
+
+    def classify_request(self, payload: ClassifyPayload | Fields, deadline: float = 2.0) -> Classification | None:
+        """Ask what to do with an LLM request."""
+
+
+class Guard(Judging):
+    """Decides about each request before it is served, and adds no time to those of honest users.
+
+    It asks without waiting, remembers the last action of each identity, and waits for the answer only where what it
+    remembers is an enforcing one. When that wait fails, what is remembered holds. Threads may share it; idle it has no
+    thread of its own.
+    """
+
+    def __init__(self, client: Asks, settings: GuardSettings | None = None, *, memory: Memory | None = None) -> None:
+        super().__init__(settings, memory=memory)
+        self._client = client
+        self._begin_afresh()
+
+    def admit(self, asked: Asked, *, lingers: bool = True) -> Passage:
+        """Judge a request; where it is to be slowed down, return only after the wait (unless ``lingers`` is false)."""
+        if self._process != os.getpid():
+            self._begin_afresh()
+        question = self._question(asked)
+        if self._must_wait(question):
+            answering: Answering = Future()
+            answer = self._ask(asked)
+            ruling = self._take(question, answer)
+            answering.set_result(answer)
+        else:
+            answering, ruling = self._ask_in_background(question, asked), self._unasked(question)
+        if lingers and ruling.wait_s:
+            time.sleep(ruling.wait_s)
+        return Passage(self._client, question.asked, question.identity_key, ruling, answering)
+
+    def _begin_afresh(self) -> None:
+        self._process = os.getpid()
+        self._open_questions = threading.BoundedSemaphore(self.settings.max_questions)
+        self._memory.renew_lock()
+
+    def _ask(self, asked: Asked) -> Classification | None:
+        try:
+            return self._client.classify_request(asked, self.settings.deadline_s)
+        except Exception:  # a strict client
+            log.exception("the question could not be asked")
+            return None
+
+    def _ask_in_background(self, question: Question, asked: Asked) -> Answering:
+        answering: Answering = Future()
+        open_questions = self._open_questions
+
+        def ask() -> None:
+            try:
+                answer = self._ask(asked)
+                self._take(question, answer)
+                answering.set_result(answer)
+            finally:
+                open_questions.release()
+                if not answering.done():
+                    answering.set_result(None)
+
+        if not open_questions.acquire(blocking=False):
+            answering.set_result(None)
+            return answering
+        try:
+            # A thread for each: it costs less than the request, and there is none when there are no requests.
+            threading.Thread(target=ask, name="abuse-guard", daemon=True).start()
+        except RuntimeError:  # no new threads any more
+            open_questions.release()
+            answering.set_result(None)
+        return answering
