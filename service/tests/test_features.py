@@ -352,10 +352,10 @@ def test_numbers_are_asked_for(aggregate: str) -> None:
     world = world_with(
         f"""
 odd: {{entity: user, events: [request.classified], aggregate: {aggregate}, value: event.abuse_classification}}
-odder: {{entity: user, events: [auth.signin], aggregate: {aggregate}, value: event.org_memberships}}
+odder: {{entity: user, events: [auth.signin], aggregate: {aggregate}, value: event.cohorts}}
 """
     )
-    world.sign_in(org_memberships=[{"organization_id": "o1"}])
+    world.sign_in(cohorts=["early"])
     for said in ("text", 5, True, None):
         world.classify(abuse_classification=said)
     assert world.feature("odd") == 5

@@ -21,6 +21,8 @@ CUSTOMER_LINKED = "service.customer_linked"
 PENDING_EXPIRED = "service.pending_expired"
 LINK_CUT = "service.link_cut"
 LINK_RESTORED = "service.link_restored"
+IDENTITY_ERASED = "service.identity_erased"
+USER_DELETED = "user.deleted"
 
 OWN_TYPES = frozenset(
     {
@@ -38,6 +40,7 @@ OWN_TYPES = frozenset(
         PENDING_EXPIRED,
         LINK_CUT,
         LINK_RESTORED,
+        IDENTITY_ERASED,
     }
 )
 """Types of events that the service itself makes. A sender who uses one in a batch means something else."""

@@ -154,7 +154,12 @@ def _kind_of(own: str, named: Any) -> str | None:
     """What the object's own id is an id of: by what the object says it is, else by the id's prefix."""
     if named in ("charge", "payment_intent", "payment_method", "invoice", "subscription", "customer"):
         return str(named)
-    return next((kind for prefix, kind in _PREFIXES if own.startswith(prefix)), None)
+    return kind_of_id(own)
+
+
+def kind_of_id(stripe_id: str) -> str | None:
+    """What a Stripe id is an id of, by its prefix; ``None`` for one of no kind that names an owner."""
+    return next((kind for prefix, kind in _PREFIXES if stripe_id.startswith(prefix)), None)
 
 
 def _card(subject: _Fields) -> str | None:

@@ -1,12 +1,14 @@
 """What features read must be there: events that come, and fields that those have."""
 
 import functools
+import re
 from collections.abc import Collection, Iterator, Mapping
 
 from abuse_service.cel.program import Kind
 from abuse_service.cel.vocabulary import Expression, Vocabulary
 from abuse_service.errors import PolicyError
 from abuse_service.events.content import EVENT_FIELDS
+from abuse_service.events.personal import Kept, fields_of
 from abuse_service.features.declaration import Aggregate, Declaration
 
 EVENT_VOCABULARY = Vocabulary({"event": Kind.MAP, "facts": Kind.MAP, "event_type": Kind.STRING})
@@ -15,26 +17,11 @@ EVENT_VOCABULARY = Vocabulary({"event": Kind.MAP, "facts": Kind.MAP, "event_type
 VALUES_BESIDE = frozenset({"identity", "occurred_at"})
 """Values that are no CEL: whose event it is, and when it happened."""
 
-_PERSONAL = frozenset(
-    {
-        "actor_email",
-        "email",
-        "geo_latitude",
-        "geo_longitude",
-        "ip_address",
-        "kilo_user_id",
-        "previous_email",
-        "signup_ip",
-        "subject",
-        "system_prompt",
-        "user_agent",
-        "user_prompt",
-    }
-)
-"""Fields that no state may hold in the clear (decision 6): their values can be counted, not named."""
-
 PROMPTS = frozenset({"user_prompt", "system_prompt"})
-"""Fields whose text is never kept (0018): a token stands in its place, which tells equal prompts from others."""
+"""Fields whose text is never kept (0018): a token stands in their place, which tells equal prompts from others."""
+
+_DOMAINS = frozenset({'event.email.split("@")[1]', "event.email.split('@')[1]"})
+"""The part of an address that its token tells by itself."""
 
 
 def check_reads(declarations: Mapping[str, Declaration], further_types: Collection[str]) -> None:
@@ -50,9 +37,7 @@ def check_reads(declarations: Mapping[str, Declaration], further_types: Collecti
                     f"{event_type} is no known type of event; if your cloud sends it, name it in event_types",
                     path=f"features.{name}.events",
                 )
-        if said.aggregate is Aggregate.TOP:
-            _check_personal(name, said)
-        _check_prompts(name, said)
+        _check_personal(name, said)
         if set(said.events) <= EVENT_FIELDS.keys():
             _check_fields(name, said)
 
@@ -83,27 +68,45 @@ def _compile(text: str, path: str) -> Expression:
 
 
 def _check_personal(name: str, said: Declaration) -> None:
-    if said.value is None or said.value in VALUES_BESIDE:
-        return
-    path = f"features.{name}.value"
-    expression = _compile(said.value, path)
-    for use in expression.fields("event"):
-        if use.field is None:
-            raise expression.error_at("top names its field, as in event.model", use.at, path, through="event")
-        if use.field in _PERSONAL:
-            fault = f"top keeps values as they are, and {use.field} is personal; count it with distinct"
+    """Refuse to read what an erasure takes (0020): a feature says the same before and after it."""
+    for key, text in _texts(said):
+        path = f"features.{name}.{key}"
+        expression = _compile(text, path)
+        is_top = key == "value" and said.aggregate is Aggregate.TOP
+        for use in expression.fields("event"):
+            if use.field is None:
+                if is_top:
+                    raise expression.error_at("top names its field, as in event.model", use.at, path, through="event")
+                continue
+            kept = _kept_as(said, use.field)
+            if kept <= {Kept.PLAIN}:
+                continue
+            if is_top:
+                fault = f"top keeps values as they are, and {use.field} is personal; count it with distinct"
+            elif Kept.GONE not in kept and _is_told_apart_only(key, text, said, use.field):
+                continue
+            elif use.field in PROMPTS:
+                fault = f"prompts are never kept, so {use.field} can be counted with distinct and not read"
+            elif Kept.GONE in kept:
+                fault = f"{use.field} is personal and goes with an erasure, so no feature reads it"
+            else:
+                fault = f"{use.field} is personal: its values can be counted with distinct, and not read"
             raise expression.error_at(fault, use.at, path, through=use.field)
 
 
-def _check_prompts(name: str, said: Declaration) -> None:
-    for key, text in _texts(said):
-        path = f"features.{name}.{key}"
-        is_count = key == "value" and said.aggregate is Aggregate.DISTINCT
-        expression = _compile(text, path)
-        for use in expression.fields("event"):
-            if use.field in PROMPTS and not (is_count and text.strip() == f"event.{use.field}"):
-                fault = f"prompts are never kept, so {use.field} can be counted with distinct and not read"
-                raise expression.error_at(fault, use.at, path, through=use.field)
+def _kept_as(said: Declaration, field: str) -> set[Kept]:
+    """As what a field of a feature's events outlives an erasure; a shape is personal."""
+    shapes = [fields_of(event_type) or {} for event_type in said.events]
+    rules = [shape[field] for shape in shapes if field in shape]
+    return {rule if isinstance(rule, Kept) else Kept.GONE for rule in rules}
+
+
+def _is_told_apart_only(key: str, text: str, said: Declaration, field: str) -> bool:
+    """Whether an expression only asks if a value is there, or takes it whole to be counted."""
+    if key == "value" and said.aggregate is Aggregate.DISTINCT:
+        return text.strip() == f"event.{field}" or text.strip() in _DOMAINS
+    uses = [use for use in _compile(text, "").fields("event") if use.field == field]
+    return len(re.findall(rf"\bhas\(\s*event\.{field}\s*\)", text)) == len(uses)
 
 
 def _check_fields(name: str, said: Declaration) -> None:
