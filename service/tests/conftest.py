@@ -76,8 +76,11 @@ class RunningService:
         return self.client.get(f"/api/console/identities/{key}").json()
 
     def log_events(self, after=0, limit=1000):
-        """Events of the log."""
-        return self.client.get(f"/api/console/events?after={after}&limit={limit}").json()["events"]
+        """Events of the log, but for the notes of who reads; a negative ``after`` counts from the end."""
+        first = after - 100 if after < 0 else after
+        events = self.client.get(f"/api/console/events?after={first}&limit={limit}").json()["events"]
+        events = [event for event in events if event["type"] != "service.record_read"]
+        return events[after:] if after < 0 else events
 
     def log_text(self):
         """All that the service wrote to its log."""

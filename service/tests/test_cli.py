@@ -55,8 +55,9 @@ def test_explain_names_the_reason(told):
 def test_tail_shows_the_newest(told):
     """`tail` shows the newest events, one a line; as JSON each with its body."""
     assert "request.classified" in run_verb("tail", "--data", told.data)
-    lines = run_verb("tail", "--data", told.data, "--json", "-n", "2").splitlines()
-    assert [json.loads(line)["type"] for line in lines] == ["user.blocked", "request.classified"]
+    lines = run_verb("tail", "--data", told.data, "--json", "-n", "50").splitlines()
+    types = [json.loads(line)["type"] for line in lines]
+    assert [name for name in types if name != "service.record_read"][-2:] == ["user.blocked", "request.classified"]
 
 
 def test_rejected_is_listed_and_retried(told, tmp_path):
@@ -84,7 +85,7 @@ def test_verbs_work_without_a_service(run_service):
     service.events({"type": "user.blocked", "data": {"kilo_user_id": "u2"}})
     assert service.stop() == 0
     assert json.loads(run_verb("identity", "u2", "--data", service.data, "--json"))["record"]["is_blocked"] is True
-    assert "log at position 2" in run_verb("check", "--data", service.data)
+    assert "log at position 3" in run_verb("check", "--data", service.data)
     assert run_service(service.data).identity("u2")["record"]["is_blocked"] is True
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-READ = {"id": "reader", "secret": "secret-of-reader", "scopes": ["read", "write"]}
+READ = {"id": "reader", "secret": "secret-of-reader", "scopes": ["read", "records", "write"]}
 ADMIN = {"id": "admin", "secret": "secret-of-admin", "source": "ada", "scopes": ["read", "write", "admin"]}
 TOKENS = [READ, ADMIN]
 

@@ -29,6 +29,7 @@ from abuse_service.identities.timeline import (
     read_timeline,
 )
 from abuse_service.replay.snapshot import Snapshot
+from abuse_service.storage.key_file import key_file_beside
 from abuse_service.storage.store import SqliteStore
 from abuse_service.testing import NOW_MS, MemoryColdStates, World, event, stripe_event
 
@@ -205,6 +206,7 @@ async def test_timeline_survives_cuts(tmp_path: Path) -> None:
         states.finish_cut()
         assert read_all(store, states) == sorted(told, reverse=True)
     store.close()
+    shutil.copy(key_file_beside(tmp_path / "data"), key_file_beside(tmp_path / "copy"))
     again = SqliteStore(Path(shutil.copytree(tmp_path / "data", tmp_path / "copy")), 2**24)
     assert read_all(again, States(MemoryColdStates(), 100)) == sorted(told, reverse=True)
     again.discard_snapshot()

@@ -9,6 +9,7 @@ import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 
 from abuse_service.decisions.decision import Decision
+from abuse_service.events.event import RECORD_READ
 
 _SECONDS = 30.0
 _PAGE = 1000
@@ -102,11 +103,11 @@ class ServiceDesk:
         return int(self._http.get("/readyz").raise_for_status().json()["position"])
 
     def events(self, after: int) -> Iterator[KeptEvent]:
-        """Every event behind a position, in order."""
+        """Every event behind a position, in order, but for the notes of who reads."""
         while True:
             answer = self._http.get("/api/console/events", params={"after": after, "limit": _PAGE}).raise_for_status()
             page = msgspec.json.decode(answer.content, type=_EventsPage).events
-            yield from page
+            yield from (event for event in page if event.type != RECORD_READ)
             if not page:
                 return
             after = page[-1].position

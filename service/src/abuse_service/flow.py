@@ -189,6 +189,10 @@ class Flow:
         appended = await self.event_log.append([event], then=lambda told: self._take_own(told, event))
         self._count_appended(appended, [event])
 
+    def record_reading(self, event: Event) -> None:
+        """Bring to the log that somebody read what names persons."""
+        self.event_log.record(event, lambda told: self.projection.apply(told.positions[0], event, None))
+
     async def tell_all(self, events: list[Event]) -> int:
         """Make events of ours durable together, each once; how many were known already."""
         appended = await self.event_log.append(

@@ -9,12 +9,12 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from abuse_service.errors import RefusedToStart
 
-Scope = Literal["write", "read", "admin", "import"]
+Scope = Literal["write", "read", "records", "admin", "import"]
 
 OWN_SOURCE = "service"
 """The source of events that the service itself makes."""
 
-ALL_SCOPES: frozenset[Scope] = frozenset({"write", "read", "admin", "import"})
+ALL_SCOPES: frozenset[Scope] = frozenset({"write", "read", "records", "admin", "import"})
 
 
 class Token(BaseModel, frozen=True):
@@ -26,7 +26,9 @@ class Token(BaseModel, frozen=True):
         default="cloud", min_length=1, description="The sender's name: scopes event ids and marks its events."
     )
     scopes: frozenset[Scope] = Field(
-        default=frozenset({"write", "read"}), description="write: the four endpoints; read; admin; import: old times."
+        default=frozenset({"write", "read"}),
+        description="write: the four endpoints; read: metrics, policy, lists; records: persons' records and what "
+        "names them; admin: changes, and who read what; import: old times.",
     )
 
     @field_validator("source")

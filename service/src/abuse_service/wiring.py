@@ -4,6 +4,8 @@ import asyncio
 import time
 from collections.abc import Callable
 
+from abuse_service.console_api.audit import Audit
+from abuse_service.console_api.reading import KeptIndex
 from abuse_service.decisions.judge import Judge
 from abuse_service.decisions.standing import Standing
 from abuse_service.enrichment.enricher import Enricher
@@ -100,6 +102,8 @@ class Service:
         )
         self.networks = NetworkKeeper(sources, seen, enricher, metrics)
         metrics.enforcing.set(self.flow.is_enforced)
+        self.kept_index: KeptIndex = self.store.kept_index
+        self.audit = Audit(self.flow)
         self.versions = Versions(
             book=book,
             policy=policy,

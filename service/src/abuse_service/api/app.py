@@ -22,6 +22,7 @@ from abuse_service.api.http import (
     send_answer,
 )
 from abuse_service.console_api.routes import CONSOLE_BYTES, answer_console
+from abuse_service.console_api.v1 import V1, answer_v1
 from abuse_service.errors import BadRequest, MethodNotAllowed, NotFound, ServiceError, Unprocessable
 from abuse_service.flow import Flow
 from abuse_service.settings import Settings
@@ -104,6 +105,11 @@ class Application:
             query = scope["query_string"].decode("latin-1")
             place = path.removeprefix(_CONSOLE)
             return Answer(await answer_console(self._service, sender, method, place, query, body))
+        if path.startswith(V1):
+            sender = self._doors.admit(scope)
+            raw_path = scope["raw_path"].decode("latin-1")
+            query = scope["query_string"].decode("latin-1")
+            return Answer(answer_v1(self._service, sender, method, raw_path, query))
         raise NotFound("no such route")
 
     async def _post(self, post: Post, most_bytes: int, scope: Scope, receive: Receive) -> Answer:
@@ -132,4 +138,6 @@ class Application:
 def _label(path: str) -> str:
     if path in _POSTS or path in _GETS:
         return path
+    if path.startswith(V1):
+        return "v1"
     return "console" if path.startswith(_CONSOLE) else "other"

@@ -6,7 +6,7 @@ import msgspec
 
 from abuse_service.api.http import Scope, header
 from abuse_service.errors import Forbidden, Unauthorized
-from abuse_service.settings import ALL_SCOPES, Settings
+from abuse_service.settings import ALL_SCOPES, Settings, Token
 
 
 class Sender(msgspec.Struct, frozen=True):
@@ -14,6 +14,8 @@ class Sender(msgspec.Struct, frozen=True):
 
     source: str
     scopes: frozenset[str]
+    actor: str = ""
+    """Who he is in the audit log."""
 
     def require(self, scope: str) -> None:
         """Raises `Forbidden` unless the sender has the scope."""
@@ -21,7 +23,8 @@ class Sender(msgspec.Struct, frozen=True):
             raise Forbidden(f"the service token lacks the scope {scope}")
 
 
-_ANYBODY = Sender("cloud", frozenset(ALL_SCOPES))
+LOCAL = "local"
+_ANYBODY = Sender("cloud", frozenset(ALL_SCOPES), LOCAL)
 
 
 class Doors:
@@ -30,8 +33,7 @@ class Doors:
     def __init__(self, settings: Settings) -> None:
         self.is_open = not settings.tokens
         self._tokens = [
-            (token.id.encode(), token.secret.get_secret_value().encode(), Sender(token.source, frozenset(token.scopes)))
-            for token in settings.tokens
+            (token.id.encode(), token.secret.get_secret_value().encode(), _sender(token)) for token in settings.tokens
         ]
 
     def admit(self, scope: Scope) -> Sender:
@@ -49,3 +51,7 @@ class Doors:
         if found is None:
             raise Unauthorized
         return found
+
+
+def _sender(token: Token) -> Sender:
+    return Sender(token.source, frozenset(token.scopes), token.source)

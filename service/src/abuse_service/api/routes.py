@@ -8,6 +8,7 @@ import msgspec
 from abuse_client.contract import openapi
 from abuse_service.api.doors import Sender
 from abuse_service.api.http import Answer
+from abuse_service.console_api.v1 import describe_v1
 from abuse_service.errors import StorageUnavailable
 from abuse_service.flow import Flow
 
@@ -71,4 +72,8 @@ def get_metrics(flow: Flow) -> Answer:
 
 @functools.cache
 def _openapi_bytes() -> bytes:
-    return json.dumps(openapi()).encode()
+    document = openapi()
+    paths, schemas = describe_v1()
+    document["paths"] |= paths
+    document["components"]["schemas"] |= schemas
+    return json.dumps(document).encode()

@@ -9,15 +9,18 @@ from typing import Any
 
 import httpx
 
-from abuse_service.api.doors import Sender
+from abuse_service.api.doors import LOCAL, Sender
 from abuse_service.console_api.routes import answer_console
+from abuse_service.console_api.v1 import V1, answer_v1
 from abuse_service.errors import PolicyError, ServiceError
 from abuse_service.settings import ALL_SCOPES, Settings
 from abuse_service.telemetry import configure_logging
 from abuse_service.wiring import Service, holds_database, read_owner
 
+_CONSOLE = "/api/console/"
 _SECONDS = 10.0
-_OPERATOR = Sender("operator", frozenset(ALL_SCOPES))
+_OPERATOR = Sender("operator", frozenset(ALL_SCOPES), LOCAL)
+_SCOPES = frozenset({"read", "records", "admin"})
 
 
 class RemoteError(ServiceError):
@@ -38,11 +41,15 @@ class Desk:
 
     def get(self, path: str) -> Any:
         """What ``GET /api/console/{path}`` answers. Raises `ServiceError`."""
-        return self._ask("GET", path, b"")
+        return self._ask("GET", f"{_CONSOLE}{path}", b"")
+
+    def get_v1(self, path: str) -> Any:
+        """What ``GET /v1/{path}`` answers. Raises `ServiceError`."""
+        return self._ask("GET", f"{V1}{path}", b"")
 
     def post(self, path: str, body: bytes) -> Any:
         """What ``POST /api/console/{path}`` answers. Raises `ServiceError`."""
-        return self._ask("POST", path, body)
+        return self._ask("POST", f"{_CONSOLE}{path}", body)
 
     def _ask(self, method: str, path: str, body: bytes) -> Any:
         if self._url is not None:
@@ -53,7 +60,7 @@ class Desk:
         try:
             answer = httpx.request(
                 method,
-                f"{url.rstrip('/')}/api/console/{path}",
+                f"{url.rstrip('/')}{path}",
                 content=body or None,
                 headers={"content-type": "application/json"} | self._credentials(),
                 timeout=_SECONDS,
@@ -66,9 +73,8 @@ class Desk:
             return said
         told = said.get("error", {}) if isinstance(said, dict) else {}
         if answer.status_code in (401, 403):
-            told["message"] = (
-                f"{told.get('message')}; verbs take theirs from ABUSE_TOKENS, with the scopes read and admin"
-            )
+            scopes = ", ".join(sorted(_SCOPES))
+            told["message"] = f"{told.get('message')}; verbs take theirs from ABUSE_TOKENS, with the scopes {scopes}"
         message = told.get("message") or f"status {answer.status_code}"
         raise _refusal(message, told.get("path"), told.get("details") or {})
 
@@ -84,12 +90,15 @@ class Desk:
         await service.start()
         try:
             place, _, query = path.partition("?")
+            if place.startswith(V1):
+                return json.loads(answer_v1(service, _OPERATOR, method, place, query))
+            place = place.removeprefix(_CONSOLE)
             return json.loads(await answer_console(service, _OPERATOR, method, place, query, body))
         finally:
             await service.stop()
 
     def _credentials(self) -> dict[str, str]:
-        able = [token for token in self._settings.tokens if {"read", "admin"} <= token.scopes] or self._settings.tokens
+        able = [token for token in self._settings.tokens if token.scopes >= _SCOPES] or self._settings.tokens
         if not able:
             return {}
         return {

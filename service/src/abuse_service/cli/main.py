@@ -14,6 +14,7 @@ from abuse_service.cli.clusters import cluster, link_app
 from abuse_service.cli.desk import Desk
 from abuse_service.cli.joins import import_app, pending
 from abuse_service.cli.options import AsJson, Data, PolicyPath, Reason, Url, open_desk, read_settings
+from abuse_service.cli.persons import audit, find, identity, timeline
 from abuse_service.cli.policy import app as policy_app
 from abuse_service.errors import PolicyError, ServiceError
 from abuse_service.settings import Settings, Token
@@ -30,6 +31,10 @@ enforcement_app = typer.Typer(no_args_is_help=True, help="The one switch that tu
 list_app = typer.Typer(
     no_args_is_help=True, help="Lists of identities, addresses, networks, domains and devices that rules read."
 )
+app.command()(identity)
+app.command()(timeline)
+app.command()(find)
+app.command()(audit)
 app.add_typer(policy_app, name="policy")
 app.add_typer(list_app, name="list")
 app.add_typer(rejected_app, name="rejected")
@@ -68,13 +73,6 @@ def serve(
     from abuse_service.cli.server import serve as run
 
     run(read_settings(host=host, port=port, data=data, policy=policy))
-
-
-@app.command()
-def identity(key: str, data: Data = None, url: Url = None, as_json: AsJson = False) -> None:
-    """Show the record of an identity: user:ID, fingerprint:HASH, or a bare user id."""
-    view = open_desk(data, url).get(f"identities/{quote(key, safe='')}")
-    show.show_json(view) if as_json else show.show_identity(view)
 
 
 @app.command()

@@ -18,30 +18,6 @@ def show_json(answer: Any) -> None:
     print(json.dumps(answer, ensure_ascii=False))
 
 
-def show_identity(view: dict[str, Any]) -> None:
-    """An identity's page: who, trusted or not, and the record."""
-    record = view["record"]
-    decisions = view["decisions"]
-    out.print(f"[bold]{escape(view['identity_key'])}[/]  {verdict(decisions[0]['verdict'] if decisions else None)}")
-    out.print(f"seen {view['first_seen_at']} to {view['last_seen_at']}")
-    for title, section in record.items():
-        if section not in (None, {}, [], False, 0):
-            out.print(f"[bold cyan]{title}[/]  {escape(_compact(section))}")
-    out.print(f"[bold cyan]features[/]  {escape(_compact(view['features']))}")
-    for link in view["links"]:
-        kind = "strong" if link["is_strong"] else "weak"
-        out.print(f"[dim]link[/] {link['kind']} {link['entity'][:14]} ({kind}) since {link['first_seen_at']}")
-    table = Table("request_id", "decided at", "verdict", "action", "signals", title="decisions", title_justify="left")
-    for line in decisions:
-        signals = ", ".join(line["signals"])
-        table.add_row(
-            str(line["request_id"]), line["decided_at"], verdict(line["verdict"]), line["action"] or "-", signals
-        )
-    if decisions:
-        out.print(table)
-        out.print(f"why: abuse-service explain {decisions[0]['request_id']}")
-
-
 def show_decision(view: dict[str, Any]) -> None:
     """A decision: the verdict, the reasons in sentences, each rule with the values it read."""
     out.print(
@@ -63,7 +39,7 @@ def show_decision(view: dict[str, Any]) -> None:
         )
         if rule.get("why_abstained"):
             out.print(f"    because {escape(rule['why_abstained'])}")
-        out.print(f"    {escape(_compact(rule.get('values', {})))}")
+        out.print(f"    {escape(compact(rule.get('values', {})))}")
     for trust in view.get("trust", ()):
         out.print(f"[green]trust[/] {trust['trust_id']}: {escape(trust['title'])} ({trust.get('share', 0.0):+.2f})")
     if view.get("degraded"):
@@ -147,7 +123,8 @@ def verdict(said: str | None) -> str:
     return f"[{VERDICT_STYLES[said]}]{said}[/]" if said else "[dim]no decision yet[/]"
 
 
-def _compact(section: Any) -> str:
+def compact(section: Any) -> str:
+    """A section in one line, what says nothing left out."""
     if isinstance(section, dict):
-        return "  ".join(f"{name}={_compact(value)}" for name, value in section.items() if value not in (None, {}, []))
+        return "  ".join(f"{name}={compact(value)}" for name, value in section.items() if value not in (None, {}, []))
     return json.dumps(section, ensure_ascii=False) if isinstance(section, list) else str(section)

@@ -5,22 +5,24 @@ from urllib.parse import parse_qs, unquote
 
 import msgspec
 
-from abuse_service.console_api.clusters import change_link, cluster_view
-from abuse_service.console_api.joins import conflicting_claims, import_links, show_pending
+from abuse_service.console_api.audit import Audit, Reader
+from abuse_service.console_api.clusters import change_link
+from abuse_service.console_api.joins import import_links, show_pending
 from abuse_service.console_api.lists import change_list, show_list, show_lists
 from abuse_service.console_api.policies import Policies
-from abuse_service.console_api.views import decision_view, event_view, identity_view, rejected_view
+from abuse_service.console_api.reading import KeptIndex, Persons
+from abuse_service.console_api.views import decision_view, event_view, rejected_view
 from abuse_service.errors import BadRequest, NotFound
-from abuse_service.events.entity import EntityKey, EntityNamer
+from abuse_service.events.entity import EntityNamer
 from abuse_service.events.event import OWN_SOURCE, RULE_RELEASED, Event
 from abuse_service.flow import Flow
-from abuse_service.identities.state import IdentityState
 from abuse_service.versions import Versions
 
 CONSOLE_BYTES = 16 * 2**20
 _MOST_ROWS = 1000
 _MOST_BODY_BYTES = 8 * 2**20
 _LARGEST = 2**62
+_OF_PERSONS = frozenset({"identities", "clusters", "decisions", "events", "rejected", "pending"})
 _CHANGES = {"add": "added", "remove": "removed"}
 _encode = msgspec.json.Encoder().encode
 
@@ -31,45 +33,30 @@ class Desk(Protocol):
     flow: Flow
     namer: EntityNamer
     versions: Versions
+    kept_index: KeptIndex
+    audit: Audit
 
 
 class Console:
     """Answers the questions of operators and analysts, over HTTP or in the same process."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, visitor: "Visitor") -> None:
         self.flow = self._flow = desk.flow
-        self._namer = desk.namer
-
-    def identity(self, key: str) -> dict[str, Any]:
-        """The record behind an identity key; a bare user id works too. Raises `NotFound`."""
-        entity, state = self.find(key)
-        projection, now_ms = self._flow.projection, self._flow.now_ms()
-        listed = self._flow.judge.find_listed(entity, state, (), now_ms)
-        view = identity_view(state, projection.catalog, now_ms, ended=projection.ended, listed=listed)
-        return view | {"conflicting_claims": conflicting_claims(self._flow, self._namer, state)}
-
-    def cluster(self, key: str) -> dict[str, Any]:
-        """Who stands next to an identity. Raises `NotFound`."""
-        return cluster_view(self._flow, *self.find(key))
-
-    def find(self, key: str) -> tuple[EntityKey, IdentityState]:
-        """The state behind an identity key. Raises `NotFound`."""
-        for candidate in (key, f"user:{key}"):
-            entity = self._namer.identity(candidate)
-            state = self._flow.projection.identity(entity)
-            if state is not None:
-                return entity, state
-        raise NotFound("no identity has this key; keys look like user:… or fingerprint:…")
+        self.persons = Persons(desk, visitor)
+        self._audit = desk.audit
+        self._visitor = visitor
 
     def decision(self, request_id: int) -> dict[str, Any]:
         """The decision with a request id. Raises `NotFound`."""
         stored = self._flow.event_log.find_request(request_id)
         if stored is None:
             raise NotFound("no decision has this request id")
+        self._audit.note(self._visitor, "decision", stored.event.identity_entity or b"")
         return decision_view(stored.event)
 
     def events(self, after: int, limit: int) -> list[dict[str, Any]]:
         """Events behind a position, in order, a page by number and by bytes. A negative one counts from the end."""
+        self._audit.note_log(self._visitor)
         first = max(0, self._flow.event_log.last_position + after) if after < 0 else after
         views, body_bytes = [], 0
         for stored in self._flow.event_log.read(first, min(limit, _MOST_ROWS)):
@@ -84,7 +71,7 @@ class Console:
         return [rejected_view(entry) for entry in self._flow.quarantine.list_rejected(min(limit, _MOST_ROWS))]
 
 
-class Visitor(Protocol):
+class Visitor(Reader, Protocol):
     """Who asks."""
 
     @property
@@ -97,11 +84,17 @@ class Visitor(Protocol):
         ...
 
 
+def _scope_to_read(path: str) -> str:
+    """What names persons needs a scope of its own."""
+    head, _, name = path.partition("/")
+    return "records" if head in _OF_PERSONS or (head == "lists" and name) else "read"
+
+
 async def answer_console(desk: Desk, visitor: Visitor, method: str, path: str, query: str, body: bytes) -> bytes:
     """The JSON that answers one request below ``/api/console/``."""
     is_change = method == "POST" and path != "policy/check"
-    visitor.require("admin" if is_change else "read")
-    console = Console(desk)
+    visitor.require("admin" if is_change else _scope_to_read(path))
+    console = Console(desk, visitor)
     asked = {name: values[0] for name, values in parse_qs(query).items()}
     head, _, rest = path.partition("/")
     name = unquote(rest)
@@ -116,9 +109,9 @@ async def answer_console(desk: Desk, visitor: Visitor, method: str, path: str, q
 
 def _look_up(console: Console, head: str, name: str, asked: dict[str, str]) -> Any:
     if head == "clusters" and name:
-        return console.cluster(name)
+        return console.persons.cluster(name)
     if head == "identities" and name:
-        return console.identity(name)
+        return console.persons.record(name)
     if head == "decisions" and name:
         return console.decision(_integer(name, "request_id"))
     if head == "events":
@@ -141,7 +134,7 @@ async def _change(desk: Desk, visitor: Visitor, head: str, name: str, body: byte
         if list_name and verb in _CHANGES:
             return await change_list(desk.flow, list_name, _CHANGES[verb], body, visitor.source)
     if head == "clusters" and (verb := name.rpartition("/")[2]) in ("cut", "restore"):
-        entity, state = Console(desk).find(name.rpartition("/")[0])
+        entity, state = Console(desk, visitor).persons.find(name.rpartition("/")[0])
         return await change_link(desk.flow, entity, state, body, visitor.source, is_cut=verb == "cut")
     if head == "links":
         return await import_links(desk.flow, desk.namer, body, visitor.source)

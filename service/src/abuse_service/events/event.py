@@ -23,6 +23,7 @@ LINK_CUT = "service.link_cut"
 LINK_RESTORED = "service.link_restored"
 IDENTITY_ERASED = "service.identity_erased"
 USER_DELETED = "user.deleted"
+RECORD_READ = "service.record_read"
 
 OWN_TYPES = frozenset(
     {
@@ -41,6 +42,7 @@ OWN_TYPES = frozenset(
         LINK_CUT,
         LINK_RESTORED,
         IDENTITY_ERASED,
+        RECORD_READ,
     }
 )
 """Types of events that the service itself makes. A sender who uses one in a batch means something else."""

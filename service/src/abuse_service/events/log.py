@@ -96,6 +96,10 @@ class EventLog(Protocol):
         """The recorded event that was kept under this key."""
         ...
 
+    def find_all(self, positions: Sequence[int]) -> list[Stored]:
+        """The events at these positions, in this order; those that are gone are left out."""
+        ...
+
     def next_request_id(self) -> int:
         """An id never issued before and never again, also after a crash; 0 when none can be had."""
         ...

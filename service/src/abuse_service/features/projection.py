@@ -16,6 +16,7 @@ from abuse_service.events.event import (
     ORG_DELETED,
     OWN_SOURCE,
     PENDING_EXPIRED,
+    RECORD_READ,
     REQUEST_CLASSIFIED,
     REQUEST_COST_REPORTED,
     Event,
@@ -40,6 +41,7 @@ from abuse_service.identities.state import (
     share,
 )
 from abuse_service.identities.states import States
+from abuse_service.identities.timeline import AUDIT
 
 _CUTS = frozenset({LINK_CUT, LINK_RESTORED})
 _USER_LETTER = EntityKind.USER.value
@@ -93,6 +95,8 @@ class Projection:
         elif event.type == PENDING_EXPIRED and event.source == OWN_SOURCE:
             for expired in msgspec.json.decode(event.body, type=Expired).positions:
                 self.states.joins.stop_waiting(expired)
+        elif event.type == RECORD_READ and event.source == OWN_SOURCE:
+            self.states.recent.note_event(AUDIT, position, event)
 
     def note_position(self, position: int, event: Event) -> None:
         """An event that was folded before is in the log now."""

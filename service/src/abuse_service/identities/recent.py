@@ -61,6 +61,10 @@ class Recent:
         """Who stands around an entity and is not on disk."""
         return set().union(*(generation.crowds.get(entity, ()) for generation in self._generations()))
 
+    def is_in_crowd(self, entity: EntityKey, identity: EntityKey) -> bool:
+        """Whether one of them is this identity."""
+        return any(identity in generation.crowds.get(entity, ()) for generation in self._generations())
+
     def begin_cut(self) -> Gathered:
         """Set what was gathered so far apart, for the image in the making."""
         self._old, self._young = self._young, Gathered()

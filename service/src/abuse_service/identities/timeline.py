@@ -17,6 +17,9 @@ from abuse_service.events.entity import EntityKey
 Entry = bytes
 """8 bytes of event time, 7 of position, 1 of the type's sieve."""
 
+AUDIT: EntityKey = bytes(17)
+"""Whose timeline the reads of persons' records are: nobody's."""
+
 ENTRY_BYTES = 16
 MOST_IN_CHUNK = 512
 SPAN_MS = 60 * 60_000

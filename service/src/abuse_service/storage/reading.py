@@ -3,17 +3,19 @@
 import functools
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
+from typing import TypeVar
 
 from abuse_service.events.entity import EntityKey
-from abuse_service.identities.recent import Gathered
 from abuse_service.identities.states import Cut
-from abuse_service.identities.timeline import Chunk, chunks_of
+from abuse_service.identities.timeline import Chunk, Entry, chunks_of
 from abuse_service.storage import statements
 
-_CHUNKS_A_STATEMENT = 1_000
-_ROWS_A_STATEMENT = 5_000
+T = TypeVar("T")
+
+_IDENTITIES_A_STEP = 2_000
+_ROWS_A_STEP = 5_000
 _PROJECTED = ("timeline", "crowd", "mark")
 
 Step = Callable[[sqlite3.Connection], object]
@@ -52,18 +54,18 @@ class KeptIndex:
 
 
 def index_steps(cut: Cut) -> Iterator[Step]:
-    """The writes that bring a cut's part to the tables, one after the other, each short. Any may be done twice."""
-    yield from _timeline_steps(cut.gathered)
-    pairs = [entity + identity for entity, crowd in cut.gathered.crowds.items() for identity in crowd]
-    pairs.sort()
-    for start in range(0, len(pairs), _ROWS_A_STATEMENT):
-        part = pairs[start : start + _ROWS_A_STATEMENT]
-        yield _step(statements.ADD_CROWD, {"pairs": b"".join(part), "count": len(part)})
-    marks = sorted(cut.marks.items())
-    for start in range(0, len(marks), _ROWS_A_STATEMENT):
-        some = marks[start : start + _ROWS_A_STATEMENT]
-        said = json.dumps([mark for _, mark in some])
-        yield _step(statements.PUT_MARKS, {"keys": b"".join([key for key, _ in some]), "marks": said})
+    """The writes that bring a cut's part to the tables, one after the other, each short. Any may be done twice.
+
+    Each makes its rows when it runs: on the writer's thread, which leaves Python's lock to whoever answers.
+    """
+    gathered = cut.gathered
+    for timelines in _parts(gathered.timelines.items(), _IDENTITIES_A_STEP):
+        yield functools.partial(_put_chunks, timelines)
+    pairs = (entity + identity for entity, crowd in gathered.crowds.items() for identity in crowd)
+    for some in _parts(pairs, _ROWS_A_STEP):
+        yield functools.partial(_add_crowd, some)
+    for marks in _parts(cut.marks.items(), _ROWS_A_STEP):
+        yield functools.partial(_put_marks, marks)
 
 
 def clear_index(connection: sqlite3.Connection) -> None:
@@ -72,26 +74,32 @@ def clear_index(connection: sqlite3.Connection) -> None:
         connection.execute(f"DELETE FROM {table}")
 
 
-def _timeline_steps(gathered: Gathered) -> Iterator[Step]:
-    timelines = sorted(gathered.timelines.items())
-    every = ((identity, chunk) for identity, entries in timelines for chunk in chunks_of(entries))
-    while part := list(islice(every, _CHUNKS_A_STATEMENT)):
-        rows, offset = [], 1
-        for place, (_, chunk) in enumerate(part):
+def _put_chunks(timelines: list[tuple[EntityKey, list[Entry]]], connection: sqlite3.Connection) -> None:
+    keys: list[EntityKey] = []
+    bodies: list[bytes] = []
+    rows: list[tuple[int, ...]] = []
+    offset = 1
+    for identity, entries in timelines:
+        for chunk in chunks_of(entries):
             size = len(chunk.body)
-            rows.append((place, chunk.newest_ms, chunk.position, chunk.oldest_ms, chunk.mask, offset, size))
+            rows.append((len(keys), chunk.newest_ms, chunk.position, chunk.oldest_ms, chunk.mask, offset, size))
+            keys.append(identity)
+            bodies.append(chunk.body)
             offset += size
-        parameters = {
-            "keys": b"".join([identity for identity, _ in part]),
-            "bodies": b"".join([chunk.body for _, chunk in part]),
-            "rows": json.dumps(rows),
-        }
-        yield _step(statements.PUT_CHUNKS, parameters)
+    said = {"keys": b"".join(keys), "bodies": b"".join(bodies), "rows": json.dumps(rows)}
+    connection.execute(statements.PUT_CHUNKS, said)
 
 
-def _step(statement: str, parameters: Mapping[str, object]) -> Step:
-    return functools.partial(_execute, statement, parameters)
+def _add_crowd(pairs: list[bytes], connection: sqlite3.Connection) -> None:
+    connection.execute(statements.ADD_CROWD, {"pairs": b"".join(pairs), "count": len(pairs)})
 
 
-def _execute(statement: str, parameters: Mapping[str, object], connection: sqlite3.Connection) -> None:
-    connection.execute(statement, parameters)
+def _put_marks(marks: list[tuple[EntityKey, int]], connection: sqlite3.Connection) -> None:
+    said = {"keys": b"".join([key for key, _ in marks]), "marks": json.dumps([mark for _, mark in marks])}
+    connection.execute(statements.PUT_MARKS, said)
+
+
+def _parts(every: Iterable[T], most: int) -> Iterator[list[T]]:
+    rest = iter(every)
+    while part := list(islice(rest, most)):
+        yield part

@@ -54,20 +54,20 @@ INSERT OR REPLACE INTO timeline (identity, newest_ms, position, oldest_ms, mask,
 SELECT substr(:keys, json_extract(value, '$[0]') * 17 + 1, 17), json_extract(value, '$[1]'),
     json_extract(value, '$[2]'), json_extract(value, '$[3]'), json_extract(value, '$[4]'),
     substr(:bodies, json_extract(value, '$[5]'), json_extract(value, '$[6]'))
-FROM json_each(:rows)
+FROM json_each(:rows) ORDER BY 1, 2
 """
 
 # :pairs is one blob of 34 bytes a pair, :count how many.
 ADD_CROWD = """
 WITH RECURSIVE place(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM place WHERE i + 1 < :count)
 INSERT OR IGNORE INTO crowd (entity, identity)
-SELECT substr(:pairs, i * 34 + 1, 17), substr(:pairs, i * 34 + 18, 17) FROM place
+SELECT substr(:pairs, i * 34 + 1, 17), substr(:pairs, i * 34 + 18, 17) FROM place ORDER BY 1, 2
 """
 
 # :keys is one blob of 17 bytes a mark, :marks a JSON list. A mark that stays costs no write.
 PUT_MARKS = """
 INSERT INTO mark (identity, mark)
-SELECT substr(:keys, key * 17 + 1, 17), value FROM json_each(:marks) WHERE true
+SELECT substr(:keys, key * 17 + 1, 17), value FROM json_each(:marks) WHERE true ORDER BY 1
 ON CONFLICT (identity) DO UPDATE SET mark = excluded.mark WHERE mark.mark != excluded.mark
 """
 

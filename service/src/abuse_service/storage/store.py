@@ -2,8 +2,9 @@
 
 import asyncio
 import functools
+import itertools
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,18 +17,21 @@ from abuse_service.events.log import Appended, Rejected
 from abuse_service.identities.states import Cut
 from abuse_service.replay.snapshot import Snapshot
 from abuse_service.storage import statements
-from abuse_service.storage.blocks import unpack_block
+from abuse_service.storage.blocks import pick_events, unpack_block
 from abuse_service.storage.directory import DataDirectory
 from abuse_service.storage.index import INDEXED_POSITION, Generation, RecentIndex, chunks, request_rows
 from abuse_service.storage.key_file import key_file_beside, read_secret
 from abuse_service.storage.quarantine import SqliteQuarantine
-from abuse_service.storage.reading import KeptIndex, clear_index, index_steps
+from abuse_service.storage.reading import KeptIndex, Step, clear_index, index_steps
 from abuse_service.storage.request_ids import RequestIds, reserve_block
 from abuse_service.storage.states import write_cut
 from abuse_service.storage.writer import Task, Waiting, Writer, wait
 from abuse_service.telemetry import log
 
 K = TypeVar("K", int, bytes)
+
+_STEPS_AT_ONCE = 3
+"""Writes to the index in one transaction: all of a small cut, and some milliseconds of a large one."""
 
 Then = Callable[[Appended], None]
 
@@ -141,6 +145,23 @@ class SqliteStore:
             self._recent_block = (first, events)
         return Stored(position, events[position - first]) if first <= position < first + len(events) else None
 
+    def find_all(self, positions: Sequence[int]) -> list[Stored]:
+        """The events at these positions, in this order; those that are gone are left out."""
+        found: dict[int, Event] = {}
+        wanted = sorted(set(positions), reverse=True)
+        while wanted:
+            row = self._reader.execute(
+                "SELECT position, body FROM block WHERE position <= ? ORDER BY position DESC LIMIT 1", (wanted[0],)
+            ).fetchone()
+            if row is None:
+                break
+            first, body = row
+            inside = [position for position in wanted if position >= first]
+            del wanted[: len(inside)]
+            picked = pick_events(body, [position - first for position in inside])
+            found |= {first + place: event for place, event in picked.items()}
+        return [Stored(position, found[position]) for position in positions if position in found]
+
     @property
     def last_position(self) -> int:
         """Position of the newest event that is durable and told."""
@@ -217,8 +238,9 @@ class SqliteStore:
         generation = moved[0]
         for chunk in chunks(generation):
             await self._run(functools.partial(_add_keys, chunk))
-        for step in index_steps(cut):
-            await self._run(step)
+        steps = index_steps(cut)
+        while some := list(itertools.islice(steps, _STEPS_AT_ONCE)):
+            await self._run(functools.partial(_take_steps, some))
         body = msgspec.msgpack.encode(snapshot)
 
         def finish(connection: sqlite3.Connection) -> None:
@@ -235,8 +257,7 @@ class SqliteStore:
         """Replace the image on disk at once; only before `start`. Raises `StorageUnavailable`."""
         try:
             self._reader.execute("BEGIN IMMEDIATE")
-            for step in index_steps(cut):
-                step(self._reader)
+            _take_steps(list(index_steps(cut)), self._reader)
             write_cut(self._reader, cut, msgspec.msgpack.encode(snapshot))
             self._reader.execute("COMMIT")
         except sqlite3.Error as error:
@@ -355,6 +376,11 @@ class SqliteStore:
 def _size(entry: Waiting) -> int:
     size = len(entry.packed)
     return size + sum(len(rejected.body) for rejected in entry.rejected) if entry.rejected else size
+
+
+def _take_steps(steps: list[Step], connection: sqlite3.Connection) -> None:
+    for step in steps:
+        step(connection)
 
 
 def _add_keys(chunk: dict[str, object], connection: sqlite3.Connection) -> None:

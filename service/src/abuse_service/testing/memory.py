@@ -170,6 +170,10 @@ class MemoryLog:
         position = self._known.get(event_key)
         return Stored(position, self.events[position - 1]) if position else None
 
+    def find_all(self, positions: Sequence[int]) -> list[Stored]:
+        """The events at these positions."""
+        return [Stored(place, self.events[place - 1]) for place in positions if 0 < place <= len(self.events)]
+
     def next_request_id(self) -> int:
         """1, 2, 3, …"""
         self._next_request_id += 1
