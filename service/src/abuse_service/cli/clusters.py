@@ -29,7 +29,7 @@ def cluster(key: Key, data: Data = None, url: Url = None, as_json: AsJson = Fals
     for member in others:
         branch = branches[member["from"]]
         branches[member["identity_key"]] = branch.add(f"[dim]{_told_link(member['link'])}[/]  {_named(member)}")
-    show.out.print(tree)
+    show.out.print(tree, soft_wrap=True)
     for link in view["links"]:
         if link["links_nobody_because"]:
             show.out.print(f"{link['kind']} {link['entity']} links nobody: {link['links_nobody_because']}")
