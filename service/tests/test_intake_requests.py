@@ -120,6 +120,24 @@ def test_no_form_of_a_prompt_is_kept(body: bytes) -> None:
     assert "secret" not in str(question.payload)
 
 
+def test_cut_prompt_is_told_by_its_whole() -> None:
+    """A client that cut a prompt says length and hash of the whole: the token is made of these, and the hash goes."""
+    whole, other = hashlib.sha256(b"whole").hexdigest(), hashlib.sha256(b"other").hexdigest()
+
+    def cut(said: str, length: object = 90_000) -> Question:
+        return ask(
+            json.dumps({"user_prompt": "start", "user_prompt_bytes": length, "user_prompt_sha256": said}).encode()
+        )
+
+    token = WORLD.namer.tokens.of_cut_prompt(whole, 90_000)
+    assert json.loads(cut(whole).body) == {"user_prompt": token}
+    assert cut(whole).prompt_bytes == 90_000
+    assert cut(other).payload.user_prompt != token
+    for odd in (cut("secret"), cut(whole, -1), cut(whole, "many"), cut(whole, 10**12)):
+        assert json.loads(odd.body) == {"user_prompt": WORLD.namer.tokens.of_prompt(b"start")}
+    assert ask(b'{"user_prompt_sha256":"%b"}' % whole.encode()).body == b"{}"
+
+
 @pytest.mark.parametrize("head", [b"a" * 8189, b"a" * 8190, b"a" * 8191, b"a" * 8187])
 @pytest.mark.parametrize(
     "unit", [b"\\u00e9", b"\\ud83d\\ude00", b"\\\\", b"\xf0\x9f\x98\x80", b'\\"', b"\xff", b"\x01"]

@@ -5,6 +5,7 @@ ServiceError
 ├── Forbidden           403  the token lacks a scope
 ├── NotFound            404  nothing under that name
 ├── TooLarge            413  a body or a batch above its limit
+├── UnsupportedCoding   415  a body compressed by something else than gzip
 ├── BadRequest          400  the bytes are not what the route takes
 ├── Unprocessable       422  a required field is missing or wrong
 ├── StorageUnavailable  503  the disk takes no more; nothing was acknowledged
@@ -70,6 +71,12 @@ class TooLarge(ServiceError):
     """the body is above the limit of its route"""
 
     status, code = 413, "too_large"
+
+
+class UnsupportedCoding(ServiceError):
+    """the body's content-encoding is not known; expected gzip, or none"""
+
+    status, code = 415, "unsupported_coding"
 
 
 class BadRequest(ServiceError):

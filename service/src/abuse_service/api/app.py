@@ -21,6 +21,7 @@ from abuse_service.api.http import (
     read_body,
     send_answer,
 )
+from abuse_service.api.inflation import CODING, inflated, inflated_size, is_compressed
 from abuse_service.console_api.routes import CONSOLE_BYTES, answer_console
 from abuse_service.console_api.v1 import V1, answer_v1
 from abuse_service.errors import BadRequest, MethodNotAllowed, NotFound, ServiceError, Unprocessable
@@ -81,7 +82,7 @@ class Application:
             log.exception("a request failed", route=path if path in _POSTS else "other")
             answer = error_answer(ServiceError("the service failed; its log tells more"))
         self._flow.metrics.count_request(_label(path), answer.status).inc()
-        await send_answer(send, answer)
+        await send_answer(send, answer, CODING if path in _POSTS else None)
 
     async def _answer(self, path: str, scope: Scope, receive: Receive) -> Answer:
         method = scope["method"]
@@ -114,12 +115,14 @@ class Application:
 
     async def _post(self, post: Post, most_bytes: int, scope: Scope, receive: Receive) -> Answer:
         sender = self._doors.admit(scope)
-        size = announced_size(scope, most_bytes)
-        if not is_large(size):
-            return await post(self._flow, sender, await read_body(receive, most_bytes, self._read_seconds))
+        size, inflates = announced_size(scope, most_bytes), is_compressed(scope)
+        if inflates:
+            size = inflated_size(size, most_bytes)
         async with AsyncExitStack() as held:
-            await held.enter_async_context(self._budget.hold(size))
-            return await post(self._flow, sender, await read_body(receive, most_bytes, self._read_seconds))
+            if is_large(size):
+                await held.enter_async_context(self._budget.hold(size))
+            body = await read_body(receive, most_bytes, self._read_seconds)
+            return await post(self._flow, sender, await inflated(body, most_bytes) if inflates else body)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         while True:

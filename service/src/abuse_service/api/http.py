@@ -34,11 +34,13 @@ def error_answer(error: ServiceError) -> Answer:
     )
 
 
-async def send_answer(send: Send, answer: Answer) -> None:
-    """Write a response."""
+async def send_answer(send: Send, answer: Answer, coding: bytes | None = None) -> None:
+    """Write a response; ``coding`` is how bodies may come compressed to this route."""
     headers = [(b"content-type", answer.content_type), (b"content-length", str(len(answer.body)).encode())]
     if answer.retry_after_seconds is not None:
         headers.append((b"retry-after", str(answer.retry_after_seconds).encode()))
+    if coding is not None:
+        headers.append((b"accept-encoding", coding))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body})
 

@@ -41,6 +41,10 @@ class Tokens:
         """The token of a prompt, by the JSON text between its quotes."""
         return f"~{self.digest(text).hex()}/{len(text)}"
 
+    def of_cut_prompt(self, hash_of_whole: str, length: int) -> str:
+        """The token of a prompt that its sender cut, by what he says of the whole."""
+        return f"~{self.digest(hash_of_whole.encode()).hex()}/{length}"
+
     def digest(self, value: bytes | memoryview) -> bytes:
         """16 bytes of keyed hash."""
         return hashlib.blake2b(value, digest_size=DIGEST_BYTES, key=self._secret, person=b"token").digest()

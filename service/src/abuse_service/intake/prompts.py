@@ -1,5 +1,6 @@
 """What is kept of a request's body: no prompt, and nothing that is too long, before anything is decoded (0018)."""
 
+import re
 from collections.abc import Callable
 
 import msgspec
@@ -14,9 +15,13 @@ KEEP_IDENTITY_BYTES = 65_536
 """Bytes that a field of the identity key may keep: the key is a hash over the whole, and servers take such headers."""
 
 PROMPTS = ("user_prompt", "system_prompt")
+_TOLD = {f"{name}_{what}" for name in PROMPTS for what in ("bytes", "sha256")}
 _IDENTITY = frozenset({"ip_address", "ja4_digest", "user_agent"})
 _NOTHING = (b"null", b'""')
 _QUOTE = ord('"')
+_CUT = b'_prompt_sha256"'
+_HASH = re.compile(rb'"[0-9a-f]{64}"')
+_LENGTH = re.compile(rb"[0-9]{1,9}")
 
 
 class _Prompts(msgspec.Struct):
@@ -33,11 +38,12 @@ _encode = msgspec.json.Encoder().encode
 def without_prompts(body: bytes, tokens: Tokens) -> tuple[bytes, tuple[str, ...]]:
     """The same JSON object with each prompt replaced by its token, and the names of prompts that are no text.
 
-    Those become null. Of another field that is too long the first bytes stay, of one that is no text nothing; beside it
-    stands ``NAME_token``, like a prompt's, so that equal values stay recognisable. A body that is no JSON object comes
-    back as it is: nobody keeps it.
+    Those become null. A client that cuts a long prompt says its whole length and hash in ``NAME_bytes`` and
+    ``NAME_sha256``: the token is made of these, and they go, for a hash without a key can be guessed at. Of another
+    field that is too long the first bytes stay, of one that is no text nothing; beside it stands ``NAME_token``, like a
+    prompt's, so that equal values stay recognisable. A body that is no JSON object comes back as it is.
     """
-    swapped = _swap(body, tokens)
+    swapped = _swap(body, tokens) if _CUT not in body else None
     if swapped is not None:
         return swapped, ()
     try:
@@ -46,12 +52,13 @@ def without_prompts(body: bytes, tokens: Tokens) -> tuple[bytes, tuple[str, ...]
         return body, ()
     kept: dict[str, object] = {}
     malformed = []
+    told = fields.keys() & _TOLD
     for name in PROMPTS:
         text = memoryview(fields.get(name, b"null"))
         if text in _NOTHING:
             continue
         is_text = text[0] == _QUOTE
-        kept[name] = tokens.of_prompt(text[1:-1]) if is_text else None
+        kept[name] = (_of_cut(fields, name, tokens) or tokens.of_prompt(text[1:-1])) if is_text else None
         if not is_text:
             malformed.append(name)
     if len(body) > KEEP_BYTES:
@@ -59,8 +66,16 @@ def without_prompts(body: bytes, tokens: Tokens) -> tuple[bytes, tuple[str, ...]
             if name not in kept:
                 _cut(kept, name, raw, tokens)
     # Put together again also where a prompt is null: before it one may stand under the same name.
-    is_changed = kept or not fields.keys().isdisjoint(PROMPTS)
-    return (_encode({**fields, **kept}) if is_changed else body), tuple(malformed)
+    is_changed = kept or told or not fields.keys().isdisjoint(PROMPTS)
+    left = {name: value for name, value in (fields | kept).items() if name not in told}
+    return (_encode(left) if is_changed else body), tuple(malformed)
+
+
+def _of_cut(fields: dict[str, msgspec.Raw], name: str, tokens: Tokens) -> str | None:
+    whole, length = (bytes(fields.get(f"{name}_{what}", b"")) for what in ("sha256", "bytes"))
+    if not _HASH.fullmatch(whole) or not _LENGTH.fullmatch(length):
+        return None
+    return tokens.of_cut_prompt(whole[1:-1].decode(), int(length))
 
 
 def _swap(body: bytes, tokens: Tokens) -> bytes | None:
