@@ -1,5 +1,6 @@
 """A local sink that plays the abuse service, well behaved or not."""
 
+import gzip
 import http.server
 import json
 import threading
@@ -35,6 +36,8 @@ class Received:
     headers: dict[str, str]
     body: bytes
     at: float
+    sent_bytes: int
+    connection: object
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -75,6 +78,8 @@ class Sink:
     url: str
     received: list[Received] = field(default_factory=list)
     behaviours: list[Behaviour] = field(default_factory=list)
+    connections: list[float] = field(default_factory=list)
+    """The instants at which those began that are open."""
 
     @property
     def port(self) -> int:
@@ -83,6 +88,11 @@ class Sink:
     @property
     def events(self) -> list[dict[str, Any]]:
         return [event for one in self.received if one.path == "/api/events" for event in one.fields["events"]]
+
+    def only(self, path: str) -> dict[str, Any]:
+        """The fields of the one request that came to ``path``."""
+        (one,) = [one for one in self.received if one.path == path]
+        return one.fields
 
     def wait_for(self, count: int, within_s: float = 5.0) -> None:
         """Return once ``count`` requests came."""
@@ -109,17 +119,26 @@ def sink() -> Iterator[Sink]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            one.received.append(Received(self.path, dict(self.headers), body, time.monotonic()))
+            sent_bytes = len(body)
+            if self.headers["Content-Encoding"] == "gzip":
+                body = gzip.decompress(body)
+            one.received.append(
+                Received(self.path, dict(self.headers), body, time.monotonic(), sent_bytes, self.client_address)
+            )
             try:
                 (one.behaviours.pop(0) if one.behaviours else well_behaved)(self)
             except OSError:
                 self.close_connection = True
 
         def handle(self) -> None:
+            begun = time.monotonic()
+            one.connections.append(begun)
             try:
                 super().handle()
             except OSError:  # the client hung up
                 self.close_connection = True
+            finally:
+                one.connections.remove(begun)
 
         def log_message(self, *_: object) -> None:
             pass

@@ -3,6 +3,7 @@
 import logging
 
 from abuse_client import AbuseClient
+from abuse_client.circuit import FAILURES_TO_OPEN
 from abuse_client.failures import SILENCE_S, Failures, excerpt
 
 SECRET = "a-very-secret-value"
@@ -34,15 +35,37 @@ def test_kind_is_told_once_a_minute(caplog):
     ]
 
 
-def test_outage_is_one_line(sink, behaviour, caplog):
-    """A hundred failures of a kind make one line in the log and a hundred in the count."""
-    sink.behave(*[behaviour(500, b"oops")] * 100)
+def test_outage_is_two_lines(sink, behaviour, caplog):
+    """A hundred failures make a line of their kind, one that the service is left alone, and a hundred counted."""
+    sink.behave(*[behaviour(500, b"oops")] * FAILURES_TO_OPEN)
     with AbuseClient(sink.url) as client:
         for _ in range(100):
             client.classify_request({})
         assert client.stats().failed == 100
-    assert caplog.messages == ["/api/classify failed, status 500: body: oops"]
+    assert caplog.messages[0] == "/api/classify failed, status 500: body: oops"
+    assert caplog.messages[1].startswith("/api/classify failed, Unavailable: not asked")
+    assert len(caplog.messages) == 2
     assert caplog.records[0].levelno == logging.WARNING
+    assert len(sink.received) == FAILURES_TO_OPEN
+
+
+def test_raising_handler_stays_ours(sink, behaviour, monkeypatch):
+    """A log handler of the host that raises does not reach the caller."""
+
+    class Broken(logging.Handler):
+        def emit(self, record):
+            raise RuntimeError("the log's disk is full")
+
+    logger, handler = logging.getLogger("abuse_client"), Broken()
+    logger.addHandler(handler)
+    try:
+        with AbuseClient(sink.url) as client:
+            client.report_event({"type": "user.blocked", "data": {}})
+            client.report_event(object())
+            assert client.flush(5)
+            assert client.stats().failed == 2
+    finally:
+        logger.removeHandler(handler)
 
 
 def test_body_is_cut_short(sink, behaviour, caplog):

@@ -12,7 +12,6 @@ import time
 import pytest
 
 from abuse_client import AbuseClient, AsyncAbuseClient, Stats
-from abuse_client.buffer import Buffer, Report
 
 BLOCK = {"type": "user.blocked", "data": {"kilo_user_id": "user-1"}}
 
@@ -154,7 +153,7 @@ def test_worker_process_flushes_at_exit(sink):
 
 @pytest.mark.parametrize("obstacle", ["abuse_client.engine.Loop", "abuse_client.engine.Service"])
 def test_failed_start_never_raises(sink, monkeypatch, caplog, obstacle):
-    """Where no thread or connection can be made, say for want of file descriptors, the caller goes on."""
+    """Where no thread or connection can be made, say for want of file descriptors, the caller goes on; reports wait."""
 
     def fail(*_):
         raise OSError("too many open files")
@@ -163,8 +162,14 @@ def test_failed_start_never_raises(sink, monkeypatch, caplog, obstacle):
     with AbuseClient(sink.url) as client:
         client.report_event(BLOCK)
         assert client.classify_request({}) is None
-        assert client.stats() == Stats(failed=1, dropped=1)
-    assert "too many open files" in caplog.text
+        stats = client.stats()
+        assert (stats.failed, stats.queued, stats.dropped) == (1, 1, 0)
+        assert "too many open files" in caplog.text
+        monkeypatch.undo()
+        monkeypatch.setattr("abuse_client.engine.PAUSE_AFTER_FAILED_START_S", 0.0)
+        client._engine._no_start_before = 0.0
+        assert client.flush(5)
+    assert len(sink.events) == 1
 
 
 def test_idle_client_has_no_thread(sink):
@@ -246,40 +251,3 @@ def test_full_queue_drops_oldest(sink, behaviour, caplog):
         assert client.stats() == Stats(sent=11, dropped=15)
     assert [event["type"] for event in sink.events[2:]] == [f"later-{number}" for number in range(15, 25)]
     assert "queue full" in caplog.text
-
-
-def test_buffer_is_bounded_by_bytes():
-    """However few the reports, their bytes are bounded; one beyond the bound is dropped itself."""
-    buffer = Buffer(max_reports=100, max_bytes=1000)
-    assert [buffer.put(Report("/x", b"a" * 400))[0] for _ in range(4)] == [0, 0, 1, 1]
-    assert buffer.queued == 2
-    assert buffer.put(Report("/x", b"a" * 2000))[0] == 3
-    assert buffer.queued == 0
-
-
-def test_only_first_report_wakes_sender():
-    """The sender is woken when it sleeps, and left alone while it works."""
-    buffer = Buffer(max_reports=100, max_bytes=1000)
-    assert buffer.put(Report("/x", b"1")) == (0, False)
-    assert len(buffer.take()) == 1
-    assert buffer.take() == []
-    assert buffer.put(Report("/x", b"2")) == (0, True)
-    assert buffer.put(Report("/x", b"3")) == (0, False)
-
-
-def test_settled_waits_for_what_was_put():
-    """Flushing waits for what was reported before, not for what comes after, and survives drops."""
-    buffer = Buffer(max_reports=2, max_bytes=1000)
-    buffer.put(Report("/x", b"1"))
-    first = buffer.settled()
-    buffer.take()
-    buffer.put(Report("/x", b"2"))
-    second = buffer.settled()
-    assert not first.done()
-    buffer.settle()
-    assert first.done()
-    assert not second.done()
-    buffer.put(Report("/x", b"3"))
-    buffer.put(Report("/x", b"4"))
-    assert second.done()
-    assert Buffer(1, 1).settled().done()

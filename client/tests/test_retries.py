@@ -7,7 +7,7 @@ import time
 import pytest
 
 from abuse_client import AbuseClient, Stats
-from abuse_client.retry import LONGEST_PAUSE_S, LONGEST_RETRY_AFTER_S, MAX_ATTEMPTS, pause_before_retry
+from abuse_client.retry import KEEP_TRYING_S, LONGEST_PAUSE_S, LONGEST_RETRY_AFTER_S, MAX_ATTEMPTS, pause_before_retry
 from abuse_client.service import Answer, NoAnswer
 
 BLOCK = {"type": "user.blocked", "data": {"kilo_user_id": "user-1"}}
@@ -44,6 +44,7 @@ def test_refusal_is_final(sink, behaviour, status, caplog):
     sink.behave(behaviour(status, b'{"error": "no"}', Location="/elsewhere"))
     with AbuseClient(sink.url) as client:
         client.report_cost({"request_id": 1, "message_id": "m", "cost": 1})
+        assert client.flush(5)
         client.report_event(BLOCK)
         assert client.flush(5)
         assert client.stats() == Stats(sent=1, failed=1)
@@ -120,9 +121,11 @@ def test_pause_grows_and_is_spread():
 
 
 def test_attempts_are_bounded():
-    """After the last attempt a report is given up."""
-    assert pause_before_retry(MAX_ATTEMPTS, Answer(status=503, body=b"")) is None
-    assert pause_before_retry(MAX_ATTEMPTS, NoAnswer("ConnectError", may_retry=True)) is None
+    """After eight attempts in five minutes or more a report is given up; before that, an outage costs nothing."""
+    for outcome in (Answer(status=503, body=b""), NoAnswer("ConnectError", may_retry=True)):
+        assert pause_before_retry(MAX_ATTEMPTS, outcome, KEEP_TRYING_S) is None
+        assert pause_before_retry(MAX_ATTEMPTS - 1, outcome, KEEP_TRYING_S) is not None
+        assert pause_before_retry(10 * MAX_ATTEMPTS, outcome, KEEP_TRYING_S - 1) is not None
 
 
 def test_retry_after_has_limit():

@@ -2,9 +2,9 @@
 
 import msgspec
 
-from abuse_client.buffer import EVENTS_PATH
 from abuse_client.contract import Classification, ContractError, Reader, parse_object, repair
 from abuse_client.failures import excerpt
+from abuse_client.reports import EVENTS_PATH
 from abuse_client.service import Answer
 
 

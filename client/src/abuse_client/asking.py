@@ -5,11 +5,13 @@ from concurrent.futures import Future
 
 from abuse_client import drafts
 from abuse_client.answers import BadAnswer, read_classification
+from abuse_client.checking import insist_on_question
 from abuse_client.contract import Classification, ClassifyPayload
-from abuse_client.drafts import Fields
-from abuse_client.engine import CLASSIFY_PATH
+from abuse_client.drafts import CLASSIFY_PATH, Fields
 from abuse_client.reporting import Reporting
 from abuse_client.service import TIME_OUT, Answer, NoAnswer
+
+LONGEST_DEADLINE_S = 3600.0
 
 
 class Asking(Reporting):
@@ -19,16 +21,16 @@ class Asking(Reporting):
         if self._is_silent:
             return None
         try:
-            draft = drafts.classification(payload)
+            question = drafts.question(payload, self._settings.max_prompt_characters)
             if self._settings.strict:
-                draft.insist()
+                insist_on_question(question.body)
         except Exception as error:
             self._wrong(CLASSIFY_PATH, error)
             return None
         if not self._settings.url:
             return None
         try:
-            return self._engine.ask(draft.body, until - time.monotonic())
+            return self._engine.ask(question, until - time.monotonic())
         except Exception as error:
             self._unanswered(error)
             return None
@@ -44,3 +46,13 @@ class Asking(Reporting):
             kind = TIME_OUT
         self._engine.tally.add(failed=1)
         self._engine.failures.tell(f"{CLASSIFY_PATH} failed, {kind}", str(error) or "no answer by the deadline")
+
+
+def time_limit(deadline: float) -> float:
+    """The instant of the monotonic clock by which an answer must be there; at once for what is no time."""
+    now = time.monotonic()
+    try:
+        seconds = min(float(deadline), LONGEST_DEADLINE_S)
+    except (TypeError, ValueError, OverflowError):
+        return now
+    return now + seconds if seconds > 0 else now

@@ -5,7 +5,7 @@ from concurrent.futures import CancelledError
 from types import TracebackType
 from typing import Self
 
-from abuse_client.asking import Asking
+from abuse_client.asking import Asking, time_limit
 from abuse_client.contract import Classification, ClassifyPayload
 from abuse_client.drafts import Fields
 
@@ -18,7 +18,7 @@ class AbuseClient(Asking):
 
     def classify_request(self, payload: ClassifyPayload | Fields, deadline: float = 2.0) -> Classification | None:
         """Ask what to do with an LLM request; ``None`` when there is no answer within ``deadline`` seconds."""
-        until = time.monotonic() + deadline
+        until = time_limit(deadline)
         question = self._ask(payload, until)
         if question is None:
             return None

@@ -1,70 +1,64 @@
-"""Takes reports from a buffer and sends them, one request after the other."""
+"""Sends one batch of reports until the service has taken it or it is given up."""
 
 import asyncio
 import contextlib
+import time
 
 from abuse_client.answers import BadAnswer, read_receipt
-from abuse_client.buffer import Buffer, Report
-from abuse_client.drafts import envelope
+from abuse_client.buffer import Batch
+from abuse_client.checking import identified
+from abuse_client.circuit import Circuit, Ticket
+from abuse_client.event_ids import EventIds
 from abuse_client.failures import Failures, excerpt
-from abuse_client.retry import pause_before_retry
+from abuse_client.reports import EVENTS_PATH, Report
+from abuse_client.retry import pause_before_retry, tell_circuit
 from abuse_client.service import Answer, NoAnswer, Service
 from abuse_client.tally import Tally
 
+TOO_LARGE = 413
+SHORTEST_WAIT_S = 0.01
+
 
 class Delivery:
-    """Sends what waits in a buffer. Lives on the event loop of one thread."""
+    """Delivers to one service. Lives on the event loop of one thread."""
 
-    def __init__(
-        self, buffer: Buffer, service: Service, tally: Tally, failures: Failures, attempt_timeout_s: float
-    ) -> None:
-        self._buffer = buffer
+    def __init__(self, service: Service, tally: Tally, failures: Failures, attempt_timeout_s: float) -> None:
         self._service = service
         self._tally = tally
         self._failures = failures
         self._attempt_timeout_s = attempt_timeout_s
-        self._woken = asyncio.Event()
-        self._retired = False
-        self._stopped = False
-        self._task: asyncio.Task[None] | None = None
+        self._circuit = Circuit()
+        self._ids = EventIds()
+        self._hurried = asyncio.Event()
 
-    def wake(self) -> None:
-        """Look into the buffer again."""
-        self._woken.set()
+    async def deliver(self, batch: Batch) -> None:
+        """Send the sound ones of a batch and count what became of each."""
+        sound = [report for report in batch.reports if self._identify(report)]
+        if sound:
+            await self._deliver(sound)
 
-    def retire(self) -> None:
-        """Stop once the buffer is empty."""
-        self._retired = True
-        self._woken.set()
+    def hurry(self) -> None:
+        """Try once more now whatever waits for the service to recover, unless the service asked for the pause."""
+        self._circuit.hurry()
+        self._hurried.set()
+        self._hurried.clear()  # who waits has been let go, who comes later waits again
 
-    def stop(self) -> None:
-        """Stop now, whatever is under way."""
-        self._stopped = True
-        if self._task is not None:
-            self._task.cancel()
-
-    async def run(self) -> None:
-        """Deliver until stopped, or until retired and empty."""
-        self._task = asyncio.current_task()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._run()
-
-    async def _run(self) -> None:
-        while not self._stopped:
-            self._woken.clear()
-            reports = self._buffer.take()
-            if reports:
-                await self._deliver(reports)
-                self._buffer.settle()
-            elif self._retired:
-                return
-            else:
-                await self._woken.wait()
+    def _identify(self, report: Report) -> bool:
+        try:
+            report.body = identified(report, self._ids)
+        except Exception as error:
+            self._fail(1, f"{report.path} not sent, wrong payload", f"{type(error).__name__}: {error}")
+            return False
+        return True
 
     async def _deliver(self, reports: list[Report]) -> None:
         path = reports[0].path
         try:
             answer = await self._send(path, envelope(reports))
+            if answer.status == TOO_LARGE and len(reports) > 1:
+                await self._deliver(reports[: len(reports) // 2])
+                await self._deliver(reports[len(reports) // 2 :])
+                return
             receipt = read_receipt(path, answer)
         except (NoAnswer, BadAnswer) as error:
             self._fail(len(reports), f"{path} failed, {error.kind}", str(error))
@@ -78,27 +72,53 @@ class Delivery:
                 self._fail(refused, f"{path} refused some", f"{refused} of {len(reports)}, first {receipt.reason}")
 
     async def _send(self, path: str, body: bytes) -> Answer:
-        attempt = 1
+        begun, attempt = time.monotonic(), 1
         while True:
-            outcome: Answer | NoAnswer
-            try:
-                outcome = await self._service.post(path, body, self._attempt_timeout_s)
-            except NoAnswer as error:
-                outcome = error
-            pause_s = pause_before_retry(attempt, outcome)
+            outcome = await self._attempt(path, body)
+            pause_s = pause_before_retry(attempt, outcome, time.monotonic() - begun)
             if pause_s is None:
                 break
             kind = outcome.kind if isinstance(outcome, NoAnswer) else f"status {outcome.status}"
             self._failures.tell(f"{path} will be tried again, {kind}", _detail(outcome))
-            await asyncio.sleep(pause_s)
+            await self._pause(pause_s)
             attempt += 1
         if isinstance(outcome, NoAnswer):
             raise outcome
         return outcome
 
+    async def _attempt(self, path: str, body: bytes) -> Answer | NoAnswer:
+        ticket = await self._admitted()
+        outcome: Answer | NoAnswer
+        try:
+            outcome = await self._service.post(path, body, self._attempt_timeout_s)
+        except NoAnswer as error:
+            outcome = error
+        except BaseException:
+            self._circuit.gave_up(ticket)
+            raise
+        tell_circuit(self._circuit, ticket, outcome)
+        return outcome
+
+    async def _admitted(self) -> Ticket:
+        while (ticket := self._circuit.enter()) is None:
+            await self._pause(max(self._circuit.wait_s(), SHORTEST_WAIT_S))
+        return ticket
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._hurried.wait()
+
     def _fail(self, count: int, kind: str, reason: str) -> None:
         self._tally.add(failed=count)
         self._failures.tell(kind, reason)
+
+
+def envelope(reports: list[Report]) -> bytes:
+    """The body of one request for the reports of a batch."""
+    if reports[0].path != EVENTS_PATH:
+        return reports[0].body
+    return b'{"events":[' + b",".join([report.body for report in reports]) + b"]}"
 
 
 def _detail(outcome: Answer | NoAnswer) -> str:

@@ -1,78 +1,75 @@
-"""What a caller hands over, checked against the contract and made into the bytes that leave."""
+"""What a caller hands over, made into bytes at the call: a payload that he changes afterwards is not ours."""
 
-import uuid
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
-from abuse_client.buffer import EVENTS_PATH, Report
 from abuse_client.contract import (
-    EVENT_CLASSES,
     AuthEventPayload,
     ClassifyPayload,
     CloudEvent,
     CostPayload,
     EventsBatch,
-    InvalidField,
-    Reader,
     UnknownEvent,
     encode_fields,
     event_type,
     to_builtins,
 )
 from abuse_client.contract.wire import Wire
-
-W = TypeVar("W", bound=Wire)
+from abuse_client.prompts import Cut, cut_prompts
+from abuse_client.reports import EVENTS_PATH, Report
 
 Fields = Mapping[str, Any]
 GivenEvent = CloudEvent | UnknownEvent | Fields
 
 AUTH_PATH = "/api/auth-event"
 COST_PATH = "/api/usage/cost"
+CLASSIFY_PATH = "/api/classify"
 
-_classify_reader = Reader(ClassifyPayload)
-_cost_reader = Reader(CostPayload)
-_auth_reader = Reader(AuthEventPayload)
-_event_readers: dict[str, Reader[Any]] = {name: Reader(kind) for name, kind in EVENT_CLASSES.items()}
-_unknown_reader = Reader(UnknownEvent)
+_encode = msgspec.json.Encoder().encode
+_ENCODABLE = (Wire, dict)
 
 
-class Draft(msgspec.Struct, frozen=True):
-    """Bytes that keep the contract, and the optional fields of them that are malformed."""
+class Question(msgspec.Struct, frozen=True):
+    """The body that asks for a classification, and what was cut from its prompts."""
 
     body: bytes
-    malformed: tuple[str, ...]
-
-    def insist(self) -> None:
-        """Raise `InvalidField` for the first optional field that is malformed."""
-        if self.malformed:
-            raise InvalidField(self.malformed[0], "wrong type or format; the service would read it as absent")
+    cuts: tuple[Cut, ...] = ()
 
 
-def classification(given: ClassifyPayload | Fields) -> Draft:
-    """The body that asks for a classification."""
-    return _draft(_classify_reader, _fields(given))
+def question(given: ClassifyPayload | Fields, max_prompt_characters: int) -> Question:
+    """What asks for a classification. Raises `TypeError` for what JSON cannot hold."""
+    fields, cuts = cut_prompts(_fields(given), max_prompt_characters)
+    return Question(encode_fields(fields), cuts)
 
 
-def cost(given: CostPayload | Fields) -> Draft | None:
-    """The body that reports a cost, or ``None`` when there was no classification to report it for."""
-    fields = _fields(given)
-    if fields.get("request_id") in (None, 0):
+def cost(given: CostPayload | Fields) -> Report | None:
+    """The report of a cost, or ``None`` when there was no classification to report it for."""
+    request_id = given.get("request_id") if isinstance(given, Mapping) else given.request_id
+    if request_id is None or request_id == 0:
         return None
-    return _draft(_cost_reader, _with_id(fields))
+    return Report(COST_PATH, COST_PATH, _bytes(given))
 
 
-def auth_event(given: AuthEventPayload | Fields) -> Draft:
-    """The body that reports a sign-up or sign-in."""
-    return _draft(_auth_reader, _with_id(_fields(given)))
+def auth_event(given: AuthEventPayload | Fields) -> Report:
+    """The report of a sign-up or sign-in."""
+    return Report(AUTH_PATH, AUTH_PATH, _bytes(given))
 
 
-def event(given: GivenEvent) -> Draft:
-    """One event as it stands in an envelope."""
-    fields = _fields(given)
-    reader = _event_readers.get(event_type(fields), _unknown_reader)
-    return _draft(reader, fields if _has_stripe_id(fields) else _with_id(fields))
+def event(given: GivenEvent) -> Report:
+    """The report of one event, as it stands in an envelope. Raises `InvalidField` when it has no type."""
+    kind: str
+    if type(given) is dict:
+        kind = given["type"] if type(given.get("type")) is str else event_type(given)
+    elif isinstance(given, UnknownEvent):
+        kind = given.type
+    elif isinstance(given, Wire):
+        kind = str(given.__struct_config__.tag)
+    else:
+        given = dict(given)
+        kind = event_type(given)
+    return Report(EVENTS_PATH, kind, _bytes(given))
 
 
 def members(given: Iterable[GivenEvent] | EventsBatch | Fields) -> list[GivenEvent]:
@@ -84,16 +81,14 @@ def members(given: Iterable[GivenEvent] | EventsBatch | Fields) -> list[GivenEve
     return list(given)
 
 
-def envelope(reports: list[Report]) -> bytes:
-    """The body of one request for reports that `Buffer.take` put together."""
-    if reports[0].path != EVENTS_PATH:
-        return reports[0].body
-    return b'{"events":[' + b",".join(report.body for report in reports) + b"]}"
-
-
-def _draft(reader: Reader[W], fields: dict[str, Any]) -> Draft:
-    body = encode_fields(fields)
-    return Draft(body, reader.read(body).malformed)
+def _bytes(given: Wire | Fields) -> bytes:
+    """The JSON of a payload. Raises `TypeError` for what JSON cannot hold."""
+    try:
+        body = _encode(given if isinstance(given, _ENCODABLE) else dict(given))
+    except UnicodeEncodeError:  # half a surrogate pair
+        return encode_fields(_fields(given))
+    # The encoder knows nothing of `Wire.extra`, which is rare enough to be looked for in what it wrote.
+    return encode_fields(to_builtins(given)) if b'"$extra":' in body else body
 
 
 def _fields(given: Wire | Fields) -> dict[str, Any]:
@@ -101,16 +96,3 @@ def _fields(given: Wire | Fields) -> dict[str, Any]:
         fields: dict[str, Any] = to_builtins(given)
         return fields
     return dict(given)
-
-
-def _with_id(fields: dict[str, Any]) -> dict[str, Any]:
-    # The id makes a repeated delivery count once.
-    return fields if fields.get("event_id") is not None else fields | {"event_id": str(uuid.uuid4())}
-
-
-def _has_stripe_id(fields: dict[str, Any]) -> bool:
-    inner = fields.get("data")
-    if not str(fields["type"]).startswith("stripe.") or not isinstance(inner, Mapping):
-        return False
-    stripe_id = inner.get("id")
-    return isinstance(stripe_id, str) and stripe_id.startswith("evt_")

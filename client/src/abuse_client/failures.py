@@ -1,5 +1,6 @@
 """Failures told through the log, each kind at most once a minute, and never with a secret in them."""
 
+import contextlib
 import logging
 import threading
 import time
@@ -32,7 +33,8 @@ class Failures:
             self._told_at[kind] = now
             left_out = self._left_out.pop(kind, 0)
         more = f" ({left_out} more like this since the last line)" if left_out else ""
-        _log.warning("%s: %s%s", kind, self._redacted(message), more)
+        with contextlib.suppress(Exception):  # a handler of the host that raises must not reach the caller
+            _log.warning("%s: %s%s", kind, self._redacted(message), more)
 
     def _redacted(self, message: str) -> str:
         for secret in self._secrets:

@@ -2,14 +2,18 @@
 
 import weakref
 from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from abuse_client import drafts
-from abuse_client.buffer import EVENTS_PATH, Report
+from abuse_client.checking import insist
 from abuse_client.contract import AuthEventPayload, CostPayload, EventsBatch
-from abuse_client.drafts import Draft, Fields, GivenEvent
+from abuse_client.drafts import AUTH_PATH, COST_PATH, Fields, GivenEvent
 from abuse_client.engine import Engine
+from abuse_client.reports import EVENTS_PATH, Report
 from abuse_client.settings import resolve
 from abuse_client.tally import Stats
+
+G = TypeVar("G")
 
 
 class Reporting:
@@ -24,13 +28,16 @@ class Reporting:
         strict: bool = False,
         max_queued: int = 50_000,
         max_queued_bytes: int = 32 * 2**20,
+        max_prompt_characters: int = 8192,
+        linger_s: float = 0.05,
+        compress: bool = True,
         attempt_timeout_s: float = 10.0,
         exit_flush_s: float = 2.0,
     ) -> None:
         """``None`` for the address or the token means what the environment says; without an address nothing is sent.
 
         With ``strict`` a payload that breaks the contract raises at the call. The other arguments bound what may wait
-        and how long, see `abuse_client.settings.Settings`.
+        and leave, and how long, see `abuse_client.settings.Settings`.
         """
         self._settings = resolve(
             url,
@@ -39,6 +46,9 @@ class Reporting:
             strict=strict,
             max_queued=max_queued,
             max_queued_bytes=max_queued_bytes,
+            max_prompt_characters=max_prompt_characters,
+            linger_s=linger_s,
+            compress=compress,
             attempt_timeout_s=attempt_timeout_s,
             exit_flush_s=exit_flush_s,
         )
@@ -50,15 +60,15 @@ class Reporting:
 
     def report_cost(self, payload: CostPayload | Fields) -> None:
         """Report what a request cost. Nothing is sent without the ``request_id`` of a classification."""
-        self._hand_over(drafts.COST_PATH, lambda: drafts.cost(payload))
+        self._hand_over(COST_PATH, drafts.cost, payload)
 
     def report_auth_event(self, payload: AuthEventPayload | Fields) -> None:
         """Report a sign-up or sign-in."""
-        self._hand_over(drafts.AUTH_PATH, lambda: drafts.auth_event(payload))
+        self._hand_over(AUTH_PATH, drafts.auth_event, payload)
 
     def report_event(self, event: GivenEvent) -> None:
         """Report one business event, made by `abuse_client.events` or given as a mapping."""
-        self._hand_over(EVENTS_PATH, lambda: drafts.event(event))
+        self._hand_over(EVENTS_PATH, drafts.event, event)
 
     def report_events(self, events: Iterable[GivenEvent] | EventsBatch | Fields) -> None:
         """Report any number of business events; one that is wrong does not hold up the others."""
@@ -76,18 +86,18 @@ class Reporting:
         """What became of everything so far."""
         return self._engine.stats()
 
-    def _hand_over(self, path: str, write: Callable[[], Draft | None]) -> None:
+    def _hand_over(self, path: str, write: Callable[[G], Report | None], given: G) -> None:
         if self._is_silent:
             return
         try:
-            draft = write()
-            if draft is not None and self._settings.strict:
-                draft.insist()
+            report = write(given)
+            if report is not None and self._settings.strict:
+                insist(report)
         except Exception as error:
             self._wrong(path, error)
             return
-        if draft is not None and self._settings.url:
-            self._engine.report(Report(path, draft.body))
+        if report is not None and self._settings.url:
+            self._engine.report(report)
 
     @property
     def _is_silent(self) -> bool:

@@ -4,19 +4,26 @@ import asyncio
 import email.utils
 import importlib
 import time
+import urllib.request
+from contextlib import AsyncExitStack
 
 import httpx
 import msgspec
 
+from abuse_client.compression import Compression
+from abuse_client.loop import Loop
 from abuse_client.settings import Settings
 
-# anyio imports this at the first connection, which would be in a thread; a fork meanwhile leaves the import locked.
-importlib.import_module("anyio._backends._asyncio")
+# httpx and anyio import these when they first need them, which would be in a thread: a fork meanwhile leaves the child
+# with half a module.
+for _name in ("anyio._backends._asyncio", "certifi", "encodings.idna", "httpcore"):
+    importlib.import_module(_name)
 
 MAX_ANSWER_BYTES = 2**20
 TIME_OUT = "time-out"
 MAX_CONNECTIONS = 200
 MAX_KEPT_CONNECTIONS = 20
+KEPT_CONNECTION_S = 60.0
 CONNECT_SHARE = 0.8
 """Of the time given, for connecting. A TLS handshake that is cancelled leaves its socket open, a time-out does not."""
 
@@ -27,6 +34,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     status: int
     body: bytes
     retry_after_s: float | None = None
+    accepted_codings: str | None = None
 
     @property
     def is_success(self) -> bool:
@@ -45,8 +53,10 @@ class NoAnswer(Exception):
 class Service:
     """The abuse service at one address, over connections that are kept."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, loop: Loop) -> None:
         self._settings = settings
+        self._loop = loop
+        self._compression = Compression(is_wanted=settings.compress)
         self._http = httpx.AsyncClient(
             headers={
                 "Content-Type": "application/json",
@@ -55,9 +65,14 @@ class Service:
                 "User-Agent": "abuse-client",
                 **settings.token_headers,
             },
+            verify=_needs_certificates(settings.url),
             follow_redirects=False,
             timeout=None,
-            limits=httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_KEPT_CONNECTIONS),
+            limits=httpx.Limits(
+                max_connections=MAX_CONNECTIONS,
+                max_keepalive_connections=MAX_KEPT_CONNECTIONS,
+                keepalive_expiry=KEPT_CONNECTION_S,
+            ),
         )
 
     async def post(self, path: str, body: bytes, within_s: float) -> Answer:
@@ -77,9 +92,28 @@ class Service:
         await self._http.aclose()
 
     async def _post(self, path: str, body: bytes, timeout: httpx.Timeout) -> Answer:  # noqa: ASYNC109 - per step
-        received = bytearray()
-        address = self._settings.address(path)
-        async with self._http.stream("POST", address, content=body, timeout=timeout) as response:
+        squeezed = self._compression.squeezed(body)
+        answer = await self._exchange(path, body if squeezed is None else squeezed, squeezed is not None, timeout)
+        if squeezed is not None and self._compression.refused(answer.status):
+            answer = await self._exchange(path, body, False, timeout)
+        self._compression.learn(answer.accepted_codings)
+        return answer
+
+    async def _exchange(
+        self,
+        path: str,
+        body: bytes,
+        is_squeezed: bool,
+        timeout: httpx.Timeout,  # noqa: ASYNC109 - per step
+    ) -> Answer:
+        headers = {"Content-Encoding": "gzip"} if is_squeezed else {}
+        request = self._http.build_request(
+            "POST", self._settings.address(path), content=body, headers=headers, timeout=timeout
+        )
+        async with AsyncExitStack() as opened:
+            response = await self._begin(request)
+            opened.push_async_callback(response.aclose)
+            received = bytearray()
             async for chunk in response.aiter_raw():
                 received += chunk
                 if len(received) > MAX_ANSWER_BYTES:
@@ -88,7 +122,23 @@ class Service:
                 status=response.status_code,
                 body=bytes(received),
                 retry_after_s=_retry_after(response.headers.get("Retry-After"), time.time()),
+                accepted_codings=response.headers.get("Accept-Encoding"),
             )
+
+    async def _begin(self, request: httpx.Request) -> httpx.Response:
+        connections = self._loop.connections_made
+        try:
+            return await self._http.send(request, stream=True)
+        except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
+            # A kept connection that the other side closed just then: nobody read the request, so it leaves once more.
+            if self._loop.connections_made != connections:
+                raise
+            return await self._http.send(request, stream=True)
+
+
+def _needs_certificates(url: str) -> bool:
+    """Whether TLS is spoken at all: loading the trusted certificates takes tens of milliseconds."""
+    return not url.lower().startswith("http://") or bool(urllib.request.getproxies())
 
 
 def _retry_after(header: str | None, now_s: float) -> float | None:

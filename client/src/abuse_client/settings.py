@@ -22,6 +22,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_queued: int = 50_000
     """Reports that may wait; beyond it the oldest is dropped."""
     max_queued_bytes: int = 32 * 2**20
+    """Memory that waiting reports may take; what they take beside their bytes is counted."""
+    max_prompt_characters: int = 8192
+    """Characters of each prompt that leave with a question; of a longer one its length and hash go along."""
+    linger_s: float = 0.05
+    """How long reports wait for others to share a request with."""
+    compress: bool = True
+    """Whether large bodies leave compressed once the service has said that it takes that."""
     attempt_timeout_s: float = 10.0
     """How long one attempt to deliver reports may take, connecting and reading included."""
     exit_flush_s: float = 2.0

@@ -16,6 +16,10 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
     """Pushed out of a full queue, or handed over after the end."""
     queued: int = 0
     """Waiting or under way."""
+    queued_bytes: int = 0
+    """Memory that those take which wait."""
+    is_open: bool = False
+    """Whether the circuit for questions is open: they are answered ``None`` at once."""
 
 
 class Tally:
@@ -31,6 +35,7 @@ class Tally:
             self._failed += failed
             self._dropped += dropped
 
-    def stats(self, queued: int) -> Stats:
+    def counts(self) -> tuple[int, int, int]:
+        """How many were sent, failed, and were dropped."""
         with self._lock:
-            return Stats(sent=self._sent, failed=self._failed, dropped=self._dropped, queued=queued)
+            return self._sent, self._failed, self._dropped

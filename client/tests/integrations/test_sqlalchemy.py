@@ -8,10 +8,8 @@ from abuse_client import events
 from abuse_client.testing import RecordingClient
 
 sqlalchemy = pytest.importorskip("sqlalchemy")
-
-from sqlalchemy import orm  # noqa: E402
-
-from abuse_client.integrations.sqlalchemy import AfterCommit  # noqa: E402
+orm = pytest.importorskip("sqlalchemy.orm")
+AfterCommit = pytest.importorskip("abuse_client.integrations.sqlalchemy").AfterCommit
 
 
 class Base(orm.DeclarativeBase):
@@ -170,9 +168,7 @@ def test_scoped_session_serves(engine, client, after_commit):
 async def test_async_session_serves(tmp_path, client, after_commit):
     """An asyncio session reports after its commit and not after its rollback."""
     pytest.importorskip("aiosqlite")
-    pytest.importorskip("greenlet")
-    from sqlalchemy.ext import asyncio as asyncio_ext
-
+    asyncio_ext = pytest.importorskip("sqlalchemy.ext.asyncio")
     engine = asyncio_ext.create_async_engine(f"sqlite+aiosqlite:///{tmp_path / 'notes.db'}")
     async with asyncio_ext.AsyncSession(engine) as session:
         await session.run_sync(lambda sync: Base.metadata.create_all(sync.connection()))
