@@ -11,7 +11,7 @@ TESTS   := $(wildcard $(WINGS:%=%/tests) tests)
 PY_TREE := $(SOURCES) $(TESTS) $(wildcard $(WINGS:%=%/tools)) conftest.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types arrows generate generated fmt lock clean
+.PHONY: help setup demo test editions check lint types arrows generate generated fmt lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -31,6 +31,19 @@ demo: setup ## Start the service, play the cloud's story, show each verdict and 
 
 test: setup ## Run all tests; narrow them with ARGS, e.g. make test ARGS='-k events'
 	$(BIN)/python -m pytest $(TESTS) $(ARGS)
+
+# What the client's extras work with beside the newest, each in an environment of its own: requirements/NAME.txt.
+EDITIONS := oldest litellm
+
+editions: $(EDITIONS:%=.venv-%/.set-up) ## Test the client's integrations with other versions of what they integrate
+	@set -e; for edition in $(EDITIONS); do echo "$$edition:"; PYTHONPATH=$(CURDIR)/client/src:$(CURDIR)/cloud/src \
+		.venv-$$edition/bin/python -m pytest client/tests/gateway client/tests/integrations client/tests/test_testing.py \
+		-q -p no:cacheprovider $(ARGS); done
+
+.venv-%/.set-up: requirements/%.txt
+	@test -x $(@D)/bin/pip || $(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
 
 check: lint types arrows generated ## Lint, formatting, types, import arrows, generated files
 
@@ -57,13 +70,16 @@ fmt: setup ## Format, and mend what the linter can
 	$(BIN)/ruff check --fix-only --quiet $(PY_TREE)
 	$(BIN)/ruff format $(PY_TREE)
 
-lock: ## Resolve requirements/dev.txt again; UPGRADE=1 takes newer versions
+LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
+
+lock: ## Resolve requirements/*.txt again; UPGRADE=1 takes newer versions
 	@test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv; }
-	$(BIN)/uv pip compile $(WINGS:%=%/pyproject.toml) requirements/dev.in --output-file requirements/dev.txt --quiet \
-		--no-config --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-		--no-emit-package abuse-client --no-emit-package abuse-service --no-emit-package cloud \
-		--custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
+	$(LOCK) $(WINGS:%=%/pyproject.toml) requirements/dev.in --output-file requirements/dev.txt \
+		--no-emit-package abuse-client --no-emit-package abuse-service --no-emit-package cloud
+	@set -e; for edition in $(EDITIONS); do \
+		$(LOCK) requirements/$$edition.in --output-file requirements/$$edition.txt; done
 
 clean: ## Remove .venv and caches
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find $(WINGS) tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -3,6 +3,8 @@
 import http.server
 import json
 import threading
+import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pytest
@@ -16,6 +18,8 @@ class Provider:
     answers: dict = field(default_factory=dict)
     streams: dict = field(default_factory=dict)
     requests: list = field(default_factory=list)
+    pause_s: float = 0.0
+    """Between two pieces of a stream."""
 
 
 class Server(http.server.ThreadingHTTPServer):
@@ -23,28 +27,35 @@ class Server(http.server.ThreadingHTTPServer):
     block_on_close = False
 
 
-@pytest.fixture
-def provider():
+@contextmanager
+def run_provider():
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self):
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             one.requests.append((self.path, body))
-            streams = body.get("stream") is True
-            content = self.events() if streams else json.dumps(one.answers[self.path]).encode()
             self.send_response(200)
-            self.send_header("Content-Type", "text/event-stream" if streams else "application/json")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+            if body.get("stream") is True:
+                self.send_header("Content-Type", "text/event-stream")
+                self.send_header("Connection", "close")
+                self.end_headers()
+                self.write_events()
+                self.close_connection = True
+            else:
+                content = json.dumps(one.answers[self.path]).encode()
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
 
-        def events(self):
-            written = [
-                (f"event: {piece['type']}\n" if "type" in piece else "") + f"data: {json.dumps(piece)}\n\n"
-                for piece in one.streams[self.path]
-            ]
-            return "".join([*written, "data: [DONE]\n\n"] if "chat" in self.path else written).encode()
+        def write_events(self):
+            for piece in one.streams[self.path]:
+                name = f"event: {piece['type']}\n" if "type" in piece else ""
+                self.wfile.write(f"{name}data: {json.dumps(piece)}\n\n".encode())
+                time.sleep(one.pause_s)
+            if "chat" in self.path:
+                self.wfile.write(b"data: [DONE]\n\n")
 
         def handle(self):
             try:
@@ -63,6 +74,20 @@ def provider():
     server.shutdown()
     server.server_close()
     thread.join()
+
+
+@pytest.fixture
+def provider():
+    """A provider of this test's own."""
+    with run_provider() as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def upstream():
+    """One that outlives a test, for what stands in front of it."""
+    with run_provider() as one:
+        yield one
 
 
 @pytest.fixture

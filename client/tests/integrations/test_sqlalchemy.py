@@ -8,8 +8,10 @@ from abuse_client import events
 from abuse_client.testing import RecordingClient
 
 sqlalchemy = pytest.importorskip("sqlalchemy")
-orm = pytest.importorskip("sqlalchemy.orm")
-AfterCommit = pytest.importorskip("abuse_client.integrations.sqlalchemy").AfterCommit
+
+from sqlalchemy import orm  # noqa: E402
+
+from abuse_client.integrations.sqlalchemy import AfterCommit  # noqa: E402
 
 
 class Base(orm.DeclarativeBase):
@@ -168,7 +170,9 @@ def test_scoped_session_serves(engine, client, after_commit):
 async def test_async_session_serves(tmp_path, client, after_commit):
     """An asyncio session reports after its commit and not after its rollback."""
     pytest.importorskip("aiosqlite")
-    asyncio_ext = pytest.importorskip("sqlalchemy.ext.asyncio")
+    pytest.importorskip("greenlet")
+    from sqlalchemy.ext import asyncio as asyncio_ext
+
     engine = asyncio_ext.create_async_engine(f"sqlite+aiosqlite:///{tmp_path / 'notes.db'}")
     async with asyncio_ext.AsyncSession(engine) as session:
         await session.run_sync(lambda sync: Base.metadata.create_all(sync.connection()))

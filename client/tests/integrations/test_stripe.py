@@ -11,8 +11,8 @@ import pytest
 from abuse_client.testing import RecordingClient
 
 pytest.importorskip("stripe")
-integration = pytest.importorskip("abuse_client.integrations.stripe")
-InvalidWebhook, Owner, StripeWebhooks = integration.InvalidWebhook, integration.Owner, integration.StripeWebhooks
+
+from abuse_client.integrations.stripe import InvalidWebhook, Owner, StripeWebhooks
 
 SECRET = "whsec_of_a_test"
 TYPES = {
@@ -136,6 +136,16 @@ def test_notice_names_ids_for_look_up(client, subject, further, ids):
     body = webhook(subject=subject, **further)
     webhooks.take(body, signed(body))
     assert seen == ids
+
+
+def test_owner_may_be_an_organization(client):
+    """A look-up that finds an organization alone says so."""
+    body = webhook()
+    StripeWebhooks(client, secret=SECRET, owner_of=lambda notice: Owner(organization_id="org-1")).take(
+        body, signed(body)
+    )
+    event = client.assert_reported("stripe.charge.failed", times=1, organization_id="org-1")
+    assert "kilo_user_id" not in event["data"]
 
 
 def test_failing_look_up_reports_without_owner(client):
