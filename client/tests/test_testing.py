@@ -114,7 +114,7 @@ def test_fake_service_serves_real_client():
     with run_fake_service() as service:
         service.answer(classification("block", request_id=9, signals=["known_abuser"], retry_after_seconds=3))
         with AbuseClient(service.url) as client:
-            answer = client.classify_request({"kilo_user_id": "user-1"})
+            answer = client.classify_request({"kilo_user_id": "user-1", "user_prompt": "long " * 10_000})
             assert (answer.rules_engine.resolved_action, answer.request_id) == ("block", 9)
             client.report_cost(COST)
             client.report_auth_event(SIGN_IN)

@@ -34,8 +34,8 @@ class AsyncGuard(Judging):
         question = self._question(asked)
         answering: Answering = Future()
         if self._must_wait(question):
-            answer = await self._ask(asked)
-            ruling = self._take(question, answer)
+            answer = await self._ask(asked, waits=True)
+            ruling = self._take(question, answer, waited=True)
             answering.set_result(answer)
         else:
             ruling = self._unasked(question)
@@ -44,9 +44,12 @@ class AsyncGuard(Judging):
             await asyncio.sleep(ruling.wait_s)
         return Passage(self._client, question.asked, question.identity_key, ruling, answering)
 
-    async def _ask(self, asked: Asked) -> Classification | None:
+    async def _ask(self, asked: Asked, *, waits: bool) -> Classification | None:
         try:
-            return await self._client.classify_request(asked, self.settings.deadline_s)
+            with self._telemetry.question(waits=waits) as span:
+                answer = await self._client.classify_request(asked, self.settings.deadline_s)
+                span.answered(answer)
+                return answer
         except Exception:  # a strict client
             log.exception("the question could not be asked")
             return None
@@ -54,8 +57,8 @@ class AsyncGuard(Judging):
     def _ask_in_background(self, question: Question, asked: Asked, answering: Answering) -> None:
         async def ask() -> None:
             try:
-                answer = await self._ask(asked)
-                self._take(question, answer)
+                answer = await self._ask(asked, waits=False)
+                self._take(question, answer, waited=False)
                 answering.set_result(answer)
             finally:
                 if not answering.done():  # the loop ends

@@ -1,5 +1,6 @@
 """The guard for threads: Flask, Django, plain WSGI, workers."""
 
+import contextvars
 import os
 import threading
 import time
@@ -41,8 +42,8 @@ class Guard(Judging):
         question = self._question(asked)
         if self._must_wait(question):
             answering: Answering = Future()
-            answer = self._ask(asked)
-            ruling = self._take(question, answer)
+            answer = self._ask(asked, waits=True)
+            ruling = self._take(question, answer, waited=True)
             answering.set_result(answer)
         else:
             answering, ruling = self._ask_in_background(question, asked), self._unasked(question)
@@ -55,9 +56,12 @@ class Guard(Judging):
         self._open_questions = threading.BoundedSemaphore(self.settings.max_questions)
         self._memory.renew_lock()
 
-    def _ask(self, asked: Asked) -> Classification | None:
+    def _ask(self, asked: Asked, *, waits: bool) -> Classification | None:
         try:
-            return self._client.classify_request(asked, self.settings.deadline_s)
+            with self._telemetry.question(waits=waits) as span:
+                answer = self._client.classify_request(asked, self.settings.deadline_s)
+                span.answered(answer)
+                return answer
         except Exception:  # a strict client
             log.exception("the question could not be asked")
             return None
@@ -68,8 +72,8 @@ class Guard(Judging):
 
         def ask() -> None:
             try:
-                answer = self._ask(asked)
-                self._take(question, answer)
+                answer = self._ask(asked, waits=False)
+                self._take(question, answer, waited=False)
                 answering.set_result(answer)
             finally:
                 open_questions.release()
@@ -81,7 +85,8 @@ class Guard(Judging):
             return answering
         try:
             # A thread for each: it costs less than the request, and there is none when there are no requests.
-            threading.Thread(target=ask, name="abuse-guard", daemon=True).start()
+            context = contextvars.copy_context()  # the request's trace
+            threading.Thread(target=context.run, args=(ask,), name="abuse-guard", daemon=True).start()
         except RuntimeError:  # no new threads any more
             open_questions.release()
             answering.set_result(None)

@@ -19,6 +19,7 @@ from abuse_client.gateway.measures import Measure, measure_in
 from abuse_client.gateway.memory import Memory
 from abuse_client.gateway.rulings import Ruling, rule
 from abuse_client.gateway.settings import GuardSettings, Mode
+from abuse_client.gateway.telemetry import find_telemetry
 
 Asked = ClassifyPayload | Mapping[str, Any]
 
@@ -42,6 +43,7 @@ class Judging:
         self.settings = settings or GuardSettings()
         self._memory = memory or Memory(self.settings.remembered_identities, self.settings.remembered_for_s)
         self._numbers = itertools.count(1)
+        self._telemetry = find_telemetry()
 
     def in_force(self, identity_key: str) -> Measure | None:
         """What is remembered of an identity."""
@@ -60,17 +62,22 @@ class Judging:
             return True
         return question.remembered is not None and question.remembered.enforces(self.settings)
 
-    def _take(self, question: Question, answer: Classification | None) -> Ruling:
+    def _take(self, question: Question, answer: Classification | None, *, waited: bool) -> Ruling:
         """Learn from an answer and rule by it, or by what was remembered when it is silent."""
         measure = measure_in(answer)
         self._memory.learn(question.identity_key, question.number, measure)
         ruling = rule(measure or question.remembered, has_own_key=question.has_own_key, settings=self.settings)
         self._tell(ruling, answer)
+        if waited or self.settings.mode is Mode.OBSERVE:
+            self._telemetry.ruled(ruling, self.settings.mode)
         return ruling if self.settings.mode is Mode.ENFORCE else Ruling(measure=ruling.measure)
 
     def _unasked(self, question: Question) -> Ruling:
         """The ruling on a request that does not wait: nothing that enforces is in force."""
-        return Ruling(measure=question.remembered)
+        ruling = Ruling(measure=question.remembered)
+        if self.settings.mode is Mode.ENFORCE:
+            self._telemetry.ruled(ruling, self.settings.mode)
+        return ruling
 
     def _tell(self, ruling: Ruling, answer: Classification | None) -> None:
         # The request id leads to the whole story, and unlike the identity key it is not personal.

@@ -31,8 +31,10 @@ PAYLOADS: dict[str, type[Wire]] = {
     AUTH_PATH: AuthEventPayload,
 }
 
-# Fields beyond the contract that the service uses, see "What we add".
-_USED_BEYOND = frozenset({"stripe_customer_id"})
+# Fields beyond the contract that the service uses: what a cloud may add, and what stands beside a prompt that was cut.
+_USED_BEYOND = frozenset(
+    {"stripe_customer_id", "user_prompt_bytes", "user_prompt_sha256", "system_prompt_bytes", "system_prompt_sha256"}
+)
 
 
 class WrongPayload(AssertionError):
