@@ -1,5 +1,7 @@
 """What an answer of the service means to a sender."""
 
+from typing import Any
+
 import msgspec
 
 from abuse_client.contract import Classification, ContractError, Reader, parse_object, repair
@@ -21,6 +23,11 @@ class Receipt(msgspec.Struct, frozen=True):
 
     refused: int = 0
     reason: str = ""
+
+
+class _Refusal(msgspec.Struct):
+    path: Any = None
+    message: Any = None
 
 
 _classification_reader = Reader(Classification)
@@ -47,13 +54,18 @@ def read_receipt(path: str, answer: Answer) -> Receipt:
         fields = parse_object(body)
     except ContractError as error:
         raise BadAnswer(answer, str(error)) from None
-    rejected = fields.get("rejected")
-    if path == EVENTS_PATH and isinstance(rejected, list) and rejected:
-        first = rejected[0] if isinstance(rejected[0], dict) else {}
-        return Receipt(len(rejected), f"{first.get('path')}: {first.get('message')}")
+    if path == EVENTS_PATH and (refusals := _refusals(fields.get("rejected"))):
+        return Receipt(len(refusals), f"{refusals[0].path}: {refusals[0].message}")
     if fields.get("success") is False:
         return Receipt(1, f"body: {excerpt(answer.body)}")
     return Receipt()
+
+
+def _refusals(rejected: Any) -> list[_Refusal]:
+    try:
+        return msgspec.convert(rejected, list[_Refusal])
+    except msgspec.ValidationError:
+        return []
 
 
 def _success(answer: Answer) -> bytes:

@@ -1,7 +1,7 @@
 """What a caller hands over, made into bytes at the call: a payload that he changes afterwards is not ours."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -59,10 +59,7 @@ def auth_event(given: AuthEventPayload | Fields) -> Report:
 
 def event(given: GivenEvent) -> Report:
     """The report of one event, as it stands in an envelope. Raises `InvalidField` when it has no type."""
-    kind: str
-    if type(given) is dict:
-        kind = given["type"] if type(given.get("type")) is str else event_type(given)
-    elif isinstance(given, UnknownEvent):
+    if isinstance(given, UnknownEvent):
         kind = given.type
     elif isinstance(given, Wire):
         kind = str(given.__struct_config__.tag)
@@ -77,7 +74,8 @@ def members(given: Iterable[GivenEvent] | EventsBatch | Fields) -> list[GivenEve
     if isinstance(given, EventsBatch):
         return list(given.events)
     if isinstance(given, Mapping):
-        return list(given["events"])
+        enveloped = cast("Iterable[GivenEvent]", cast("Fields", given)["events"])
+        return list(enveloped)
     return list(given)
 
 
