@@ -52,7 +52,8 @@ lint: setup
 	$(BIN)/ruff format --check $(PY_TREE)
 
 types: setup
-	$(BIN)/mypy --strict $(SOURCES)
+	$(BIN)/mypy --strict $(SOURCES) client/tests/typing
+	$(BIN)/pyright --project client --pythonpath $(BIN)/python
 
 arrows: setup
 	$(BIN)/python -m pytest -q tests/test_import_arrows.py
