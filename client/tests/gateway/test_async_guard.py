@@ -79,6 +79,20 @@ def test_both_guards_agree(requests):
     assert asyncio.run(collected()) == rulings
 
 
+async def test_flush_hands_costs_over():
+    """At an orderly end the costs that wait for their answers are with the client; too short a flush says so."""
+    client = HeldBack()
+    client.answer(classification("nothing"))
+    guard = AsyncGuard(client)
+    assert await guard.flush(0)
+    for number in range(20):
+        (await guard.admit({"kilo_user_id": f"user-{number}"})).report_cost(**COST)
+    assert await guard.flush(0.01) is False
+    client.gate.set()
+    assert await guard.flush(5)
+    assert len(client.costs) == 20
+
+
 async def test_quarantine_lets_others_run():
     """A quarantined request waits without holding up the loop."""
     client = AsyncRecordingClient()

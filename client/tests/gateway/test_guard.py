@@ -194,6 +194,19 @@ def test_cost_follows_late_answer():
     client.assert_cost_reported(times=1, request_id=78, message_id="msg-1")
 
 
+def test_flush_hands_costs_over():
+    """At an orderly end the costs that wait for their answers are with the client; too short a flush says so."""
+    client = HeldBack()
+    client.answer(classification("nothing"))
+    guard = Guard(client)
+    for number in range(20):
+        guard.admit(ASKED | {"kilo_user_id": f"user-{number}"}).report_cost(**COST)
+    assert guard.flush(0.01) is False
+    client.gate.set()
+    assert guard.flush(5)
+    assert len(client.costs) == 20
+
+
 @pytest.mark.parametrize("answer", [None, classification(request_id=0)])
 def test_no_answer_no_cost(answer):
     """Without a classification, or with one that failed, there is nothing that a cost could be joined to."""

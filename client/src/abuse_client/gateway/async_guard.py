@@ -44,6 +44,18 @@ class AsyncGuard(Judging):
             await asyncio.sleep(ruling.wait_s)
         return Passage(self._client, question.asked, question.identity_key, ruling, answering)
 
+    async def flush(self, timeout: float) -> bool:  # noqa: ASYNC109 - the answer is the point, not the exception
+        """Wait until every question of this loop is answered and the costs that wait for that are handed over.
+
+        ``False`` when that took longer than ``timeout``. Call it before the client's own `flush` at an orderly end.
+        """
+        loop = asyncio.get_running_loop()
+        open_here = [task for task in self._under_way if task.get_loop() is loop]
+        if not open_here:
+            return True
+        _, late = await asyncio.wait(open_here, timeout=timeout)
+        return not late
+
     async def _ask(self, asked: Asked, *, waits: bool) -> Classification | None:
         try:
             with self._telemetry.question(waits=waits) as span:

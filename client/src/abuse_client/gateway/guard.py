@@ -51,9 +51,16 @@ class Guard(Judging):
             time.sleep(ruling.wait_s)
         return Passage(self._client, question.asked, question.identity_key, ruling, answering)
 
+    def flush(self, timeout: float) -> bool:
+        """Wait until every question is answered and the costs that wait for that are handed to the client.
+
+        ``False`` when that took longer than ``timeout``. Call it before the client's own `flush` at an orderly end.
+        """
+        return self._open_questions.wait_for_none(timeout)
+
     def _begin_afresh(self) -> None:
         self._process = os.getpid()
-        self._open_questions = threading.BoundedSemaphore(self.settings.max_questions)
+        self._open_questions = _OpenQuestions(self.settings.max_questions)
         self._memory.renew_lock()
 
     def _ask(self, asked: Asked, *, waits: bool) -> Classification | None:
@@ -76,11 +83,11 @@ class Guard(Judging):
                 self._take(question, answer, waited=False)
                 answering.set_result(answer)
             finally:
-                open_questions.release()
                 if not answering.done():
                     answering.set_result(None)
+                open_questions.end()
 
-        if not open_questions.acquire(blocking=False):
+        if not open_questions.begin():
             answering.set_result(None)
             return answering
         try:
@@ -88,6 +95,34 @@ class Guard(Judging):
             context = contextvars.copy_context()  # the request's trace
             threading.Thread(target=context.run, args=(ask,), name="abuse-guard", daemon=True).start()
         except RuntimeError:  # no new threads any more
-            open_questions.release()
+            open_questions.end()
             answering.set_result(None)
         return answering
+
+
+class _OpenQuestions:
+    """Counts the questions that are asked in the background."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._open = 0
+        self._changed = threading.Condition()
+
+    def begin(self) -> bool:
+        """Count one more, unless there are too many."""
+        with self._changed:
+            if self._open >= self._most:
+                return False
+            self._open += 1
+            return True
+
+    def end(self) -> None:
+        """Count one less."""
+        with self._changed:
+            self._open -= 1
+            self._changed.notify_all()
+
+    def wait_for_none(self, timeout_s: float) -> bool:
+        """Wait until none is open."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._open, timeout_s)
