@@ -459,17 +459,3 @@ def test_typos_are_refused(said: str, message: str, place: str) -> None:
     with pytest.raises(PolicyError) as refused:
         policy_of(features=f"odd: {said}")
     assert (refused.value.message, refused.value.path) == (message, f"features.odd.{place}")
-
-
-def test_condition_looks_into_a_list() -> None:
-    """A condition reads the fields of what a list holds, and one that was not said is not there."""
-    member = "has(m.in_free_trial) && m.in_free_trial == true"
-    trials = (
-        "trials: {entity: user, events: [auth.signin], aggregate: count,"
-        f' where: "has(event.org_memberships) && event.org_memberships.exists(m, {member})"}}'
-    )
-    policy = policy_of(features=trials)
-    world = World(policy)
-    for said in ({"in_free_trial": True}, {"in_free_trial": False}, {}):
-        world.sign_in(org_memberships=[{"organization_id": "o1"} | said])
-    assert policy.catalog.features["trials"].read(world.identity("user:u1").features, NOW_MS) == 1

@@ -72,22 +72,11 @@ class Occurrence:
         """What CEL reads of the event; built when first asked for."""
         if self._values is None:
             content = self.content
-            fields = {
-                name: [_as_map(item) for item in value] if type(value) is list else value
-                for name in self.names
-                if (value := getattr(content, name, None)) is not None
-            }
+            fields = {name: value for name in self.names if (value := getattr(content, name, None)) is not None}
             facts = self.event.facts
             named = msgspec.structs.asdict(facts) if facts else {}
             self._values = {"event": fields, "facts": named, "event_type": self.event.type}
         return self._values
-
-
-def _as_map(item: Any) -> Any:
-    """An entry of a list, such as a membership, as CEL reads it: what was not said is no field of it."""
-    if not isinstance(item, msgspec.Struct):
-        return item
-    return {name: value for name in item.__struct_fields__ if (value := getattr(item, name)) is not None}
 
 
 class Feature:
