@@ -42,7 +42,7 @@ class RuleOutcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 class TrustOutcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A reason to trust that held, with what it took from the risk: ``share`` is zero or less."""
+    """A reason to trust that held where there was a risk, with what it took from that: ``share`` is zero or less."""
 
     trust_id: str
     title: str

@@ -77,8 +77,11 @@ class Judge:
         ended = self._projection.ended
         situation = Situation(entity, state, cluster, entities, at_ms, request, facts, is_trusted, ended, listed)
         values = Values(self._readers, situation, degraded, self._projection.upkeep.doubts)
-        outcomes, trust = self._run_rules(values)
-        risk, outcomes, trust = _share_risk(outcomes, trust)
+        outcomes = self._run_rules(values)
+        risk, trust = 0.0, list[TrustOutcome]()
+        if any(outcome.state is RuleState.FIRED for outcome in outcomes):
+            # Trust lowers a risk: where nothing speaks against the account there is none.
+            risk, outcomes, trust = _share_risk(outcomes, self._find_trust(values))
         fired = [outcome for outcome in outcomes if outcome.state is RuleState.FIRED]
         rules_say, leading = self._resolve(fired, risk)
         verdict = rules_say if is_enforced else Verdict.ALLOW
@@ -145,8 +148,8 @@ class Judge:
             note_failure("cluster", degraded)
             return alone(entity, state)
 
-    def _run_rules(self, values: Values) -> tuple[list[RuleOutcome], list[TrustOutcome]]:
-        rules, trust = self.policy.evaluate_lazily(values)
+    def _run_rules(self, values: Values) -> list[RuleOutcome]:
+        rules = self.policy.ask_rules(values)
         guarded = self.standing.guarded
         outcomes = [
             _outcome(rule, holds, self._read_by(rule, values), is_guarded=rule.text.id in guarded)
@@ -155,17 +158,19 @@ class Judge:
         ]
         if self._projection.upkeep.doubts:
             outcomes = [self._with_doubts(one, values) for one in outcomes]
-        held = [
+        return outcomes
+
+    def _find_trust(self, values: Values) -> list[TrustOutcome]:
+        return [
             TrustOutcome(
                 trust_id=one.text.id,
                 title=one.text.title,
                 share=one.text.weight,
                 values=self._read_by(one, values),
             )
-            for one, holds in zip(self.policy.trust, trust, strict=True)
+            for one, holds in zip(self.policy.trust, self.policy.ask_trust(values), strict=True)
             if holds is True
         ]
-        return outcomes, held
 
     def _read_by(self, one: Rule | Trust, values: Values) -> dict[str, Any]:
         """What a rule read, as far as it is known; lists are left out."""
@@ -249,8 +254,6 @@ def _share_risk(
 ) -> tuple[float, list[RuleOutcome], list[TrustOutcome]]:
     """The risk, and all outcomes with what each of them adds to it or takes from it."""
     weights = [outcome.weight for outcome in outcomes if outcome.state is RuleState.FIRED]
-    if not weights:
-        return 0.0, outcomes, [replace(one, share=0.0) for one in trust]
     risk, gains, losses = combine(weights, [one.share for one in trust])
     share = iter(gains)
     shared = [

@@ -107,9 +107,11 @@ class Policy:
             for index, trust in enumerate(self.document.trust)
         ]
         self.rules = [rule for rule in every if rule.text.mode is not Mode.OFF]
-        conditions = [rule.condition for rule in self.rules] + [trust.condition for trust in self.trust]
-        self._run = self.vocabulary.together(conditions).run
-        self._run_lazily = self.vocabulary.lazily(conditions, self._costs()).run
+        conditions = [rule.condition for rule in self.rules]
+        trusting, costs = [trust.condition for trust in self.trust], self._costs()
+        self._run = self.vocabulary.together(conditions + trusting).run
+        self._ask_rules = self.vocabulary.lazily(conditions, costs).run
+        self._ask_trust = self.vocabulary.lazily(trusting, costs).run
         reads = [one.reads for one in self.rules] + [one.reads for one in self.trust]
         self.reads = frozenset(itertools.chain.from_iterable(reads))
         check_laws(self.document)
@@ -127,13 +129,16 @@ class Policy:
         found = self._run(values)
         return found[: len(self.rules)], found[len(self.rules) :]
 
-    def evaluate_lazily(self, values: Mapping[str, Any]) -> tuple[list[bool | CelError], list[bool | CelError]]:
-        """The same, where reading costs: ``values`` are asked only for what decides, the cheapest first.
+    def ask_rules(self, values: Mapping[str, Any]) -> list[bool | CelError]:
+        """The same of `rules`, where reading costs: ``values`` are asked only for what decides, the cheapest first.
 
         They give for each name what `abuse_service.cel.program.fit` makes of a value.
         """
-        found = self._run_lazily(values)
-        return found[: len(self.rules)], found[len(self.rules) :]
+        return self._ask_rules(values)
+
+    def ask_trust(self, values: Mapping[str, Any]) -> list[bool | CelError]:
+        """The same of `trust`."""
+        return self._ask_trust(values)
 
     def _costs(self) -> dict[str, int]:
         """What it costs to read each name, roughly, in reads of one field."""
