@@ -6,10 +6,12 @@ from datetime import UTC, datetime
 from pydantic import SecretStr
 
 from abuse_client import AbuseClient, AsyncAbuseClient
+from abuse_client.gateway import AsyncGuard
 from cloud.accounts.device_check import LocalDeviceCheck, NullDeviceCheck
 from cloud.billing.payments import LocalPayments, PaymentProvider, StripePayments
 from cloud.context import Cloud
 from cloud.database import Database
+from cloud.gateway.classification import guard_settings
 from cloud.gateway.service import Gateway
 from cloud.gateway.upstream_calls import Upstream
 from cloud.mail.service import OutboxMailer
@@ -49,7 +51,8 @@ def build_gateway(cloud: Cloud) -> Gateway:
         client_id=settings.abuse_client_id,
         client_secret=revealed(settings.abuse_client_secret),
     )
-    return Gateway(cloud=cloud, abuse=abuse, upstream=Upstream(settings))
+    guard = AsyncGuard(abuse, guard_settings(settings))
+    return Gateway(cloud=cloud, abuse=abuse, guard=guard, upstream=Upstream(settings))
 
 
 def pick_payments(settings: Settings) -> PaymentProvider:

@@ -5,8 +5,7 @@ import logging
 from fastapi.concurrency import run_in_threadpool
 from sqlalchemy.exc import SQLAlchemyError
 
-from abuse_client import AsyncAbuseClient
-from abuse_client.contract import Classification, CostPayload
+from abuse_client.gateway import Passage
 from cloud.billing.service import book_usage
 from cloud.context import Cloud
 from cloud.gateway.chat import Chat
@@ -16,45 +15,23 @@ from cloud.gateway.usage import Usage
 logger = logging.getLogger(__name__)
 
 
-async def account(
-    cloud: Cloud,
-    abuse: AsyncAbuseClient,
-    chat: Chat,
-    classification: Classification | None,
-    message_id: str,
-    usage: Usage,
-) -> None:
+async def account(cloud: Cloud, chat: Chat, passage: Passage, message_id: str, usage: Usage) -> None:
     """Book and report one answer; neither ever takes the answer from its reader."""
-    request_id = classification.request_id if classification else 0
+    request_id = passage.classification.request_id if passage.classification else 0
     try:
         await run_in_threadpool(keep_generation, cloud, chat, request_id, message_id, usage)
     except SQLAlchemyError as error:
         logger.error("message %s could not be booked: %s", message_id, type(error).__name__)
-    report_cost(cloud, abuse, chat, request_id, message_id, usage)
-
-
-def report_cost(
-    cloud: Cloud, abuse: AsyncAbuseClient, chat: Chat, request_id: int, message_id: str, usage: Usage
-) -> None:
-    """Report the true upstream cost; without a request id there is nothing that it could be joined to."""
-    if not request_id:
-        return
-    abuse.report_cost(
-        CostPayload(
-            request_id=request_id,
-            message_id=message_id,
-            cost=usage.cost_microdollars(chat.model),
-            kilo_user_id=chat.caller.user_id,
-            ip_address=chat.facts.ip_address,
-            ja4_digest=chat.facts.ja4_digest,
-            user_agent=chat.facts.user_agent,
-            requested_model=chat.requested_model,
-            input_tokens=usage.input_tokens,
-            output_tokens=usage.output_tokens,
-            cache_hit_tokens=usage.cache_hit_tokens,
-        )
+    # The true upstream cost; without a request id there is nothing that it could be joined to.
+    passage.report_cost(
+        message_id=message_id,
+        cost=usage.cost_microdollars(chat.model),
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cache_hit_tokens=usage.cache_hit_tokens,
     )
-    cloud.reporting.counts.add("usage.cost")
+    if request_id:
+        cloud.reporting.counts.add("usage.cost")
 
 
 def keep_generation(cloud: Cloud, chat: Chat, request_id: int, message_id: str, usage: Usage) -> None:

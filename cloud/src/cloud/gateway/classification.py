@@ -1,21 +1,24 @@
-"""The one place that asks the abuse service about a request."""
+"""What the abuse service is asked about a request, and what the guard may do with its answer."""
 
-from abuse_client import AsyncAbuseClient
-from abuse_client.contract import Classification, ClassifyPayload
+from abuse_client.contract import ClassifyPayload
+from abuse_client.gateway import GuardSettings
+from cloud.gateway.catalogue import FALLBACK
 from cloud.gateway.chat import Chat
-from cloud.reporting import ReportCounts
 from cloud.settings import Settings
 
 
-async def classify(
-    abuse: AsyncAbuseClient, chat: Chat, settings: Settings, counts: ReportCounts
-) -> Classification | None:
-    """Return the classification, or `None`, which lets the request pass, when none came before the deadline."""
-    classification: Classification | None = await abuse.classify_request(
-        classify_payload(chat, settings), deadline=settings.classify_deadline_seconds
+def guard_settings(settings: Settings) -> GuardSettings:
+    """Have every request wait for its own answer: this cloud shows what the service says, at once."""
+    return GuardSettings(
+        always_waits=True,
+        can_challenge=True,
+        deadline_s=settings.classify_deadline_seconds,
+        free_model=FALLBACK.name,
+        retry_after_s=settings.rate_limit_seconds,
+        quarantine_1_s=settings.quarantine_1_seconds,
+        quarantine_2_s=settings.quarantine_2_seconds,
+        quarantine_3_s=settings.quarantine_3_seconds,
     )
-    counts.add("classify" if classification is not None else "classify.unanswered")
-    return classification
 
 
 def classify_payload(chat: Chat, settings: Settings) -> ClassifyPayload:

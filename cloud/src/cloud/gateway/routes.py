@@ -8,12 +8,12 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import Response, StreamingResponse
 from starlette.requests import HTTPConnection, Request
 
+from abuse_client.gateway import Refusal
 from cloud.accounts.sessions import find_user
 from cloud.context import Cloud, Context, Facts
 from cloud.errors import Forbidden, error_response
 from cloud.gateway.catalogue import CATALOGUE
 from cloud.gateway.chat import Caller, read_chat
-from cloud.gateway.enforcement import Refusal
 from cloud.gateway.service import Gateway, serve_chat
 from cloud.gateway.upstream_calls import Answer
 from cloud.organizations.service import find_member
@@ -84,9 +84,4 @@ def answer_chat(outcome: Answer | AsyncIterator[bytes] | Refusal) -> Response:
 
 
 def answer_refusal(refusal: Refusal) -> Response:
-    headers = {}
-    if refusal.retry_after_seconds is not None:
-        headers["retry-after"] = str(refusal.retry_after_seconds)
-    if refusal.challenge_type is not None:
-        headers["x-challenge-type"] = refusal.challenge_type
-    return error_response(refusal.status, refusal.code, refusal.message, headers)
+    return Response(refusal.body, refusal.status, refusal.headers)

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from functools import partial
 
 from abuse_client import AsyncAbuseClient
+from abuse_client.gateway import AsyncGuard, Refusal
 from cloud.context import Cloud
 from cloud.gateway.accounting import account
+from cloud.gateway.catalogue import FALLBACK, find_model
 from cloud.gateway.chat import Chat
-from cloud.gateway.classification import classify
-from cloud.gateway.enforcement import Refusal, enforce
+from cloud.gateway.classification import classify_payload
 from cloud.gateway.upstream_calls import Answer, Upstream
 
 
@@ -20,6 +21,7 @@ class Gateway:
 
     cloud: Cloud
     abuse: AsyncAbuseClient
+    guard: AsyncGuard
     upstream: Upstream
 
     async def close(self) -> None:
@@ -31,16 +33,15 @@ async def serve_chat(gateway: Gateway, chat: Chat) -> Answer | AsyncIterator[byt
     """Answer the request: whole, as a stream, or not at all."""
     settings = gateway.cloud.settings
     # Everybody is classified, the blocked and the penniless too: their attempts tell something.
-    classification = await classify(gateway.abuse, chat, settings, gateway.cloud.reporting.counts)
-    decision = enforce(classification, settings, has_own_key=chat.caller.own_key is not None)
-    if isinstance(decision, Refusal):
-        return decision
-    refusal = admit(chat)
+    passage = await gateway.guard.admit(classify_payload(chat, settings), lingers=False)
+    is_answered = passage.classification is not None
+    gateway.cloud.reporting.counts.add("classify" if is_answered else "classify.unanswered")
+    refusal = passage.refusal or admit(chat)
     if refusal is not None:
         return refusal
-    await asyncio.sleep(decision.wait_seconds)
-    served = chat.with_model(decision.model) if decision.model else chat
-    book = partial(account, gateway.cloud, gateway.abuse, served, classification)
+    await asyncio.sleep(passage.ruling.wait_s)
+    served = chat.with_model(find_model(passage.model) or FALLBACK) if passage.model else chat
+    book = partial(account, gateway.cloud, served, passage)
     if served.is_streamed:
         return await gateway.upstream.stream(served, book)
     return await gateway.upstream.ask(served, book)
