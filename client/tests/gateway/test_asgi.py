@@ -106,6 +106,16 @@ async def test_other_requests_are_left_alone(request_):
     assert desk.client.questions == []
 
 
+async def test_prefix_of_proxy_is_no_way_around():
+    """An application that a proxy serves below a prefix is judged by the path below it."""
+    desk = Desk()
+    desk.client.answer(classification("block"))
+    middleware = GuardMiddleware(desk.application, **desk.options)
+    transport = httpx.ASGITransport(middleware, root_path="/api")
+    async with httpx.AsyncClient(transport=transport, base_url="http://app.example.com") as http:
+        assert (await http.post("/api" + CHAT, json=BODY)).status_code == 403
+
+
 async def test_other_scopes_are_left_alone():
     """Lifespans and web sockets go through untouched."""
     seen = []

@@ -143,13 +143,14 @@ def test_loop_that_ends_leaves_nobody_waiting():
     assert passages[0]._answering.result(1) is None
 
 
-@pytest.mark.parametrize("always_waits", [False, True])
-async def test_client_that_raises_harms_nobody(always_waits):
-    """A strict client's error is logged, and the request is served."""
+async def test_strict_client_raises_where_it_can(caplog):
+    """In development a wrong payload raises at the call that waits for it, and is logged where nobody waits."""
 
-    class Raises(AsyncRecordingClient):
+    class Strict(AsyncRecordingClient):
         async def classify_request(self, payload, deadline=2.0):
             raise ValueError("wrong payload")
 
-    guard = AsyncGuard(Raises(), GuardSettings(always_waits=always_waits))
-    assert (await admitted(guard)).refusal is None
+    with pytest.raises(ValueError, match="wrong payload"):
+        await AsyncGuard(Strict(), GuardSettings(always_waits=True)).admit(ASKED)
+    assert (await admitted(AsyncGuard(Strict()))).refusal is None
+    assert "wrong payload" in caplog.text

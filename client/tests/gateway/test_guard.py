@@ -257,15 +257,47 @@ def test_open_questions_are_bounded():
     assert admitted(guard).classification is not None
 
 
-def test_client_that_raises_harms_nobody():
-    """A strict client's error is logged, and the request is served."""
+class Strict(RecordingClient):
+    """A client that finds every payload wrong."""
 
-    class Raises(RecordingClient):
-        def classify_request(self, payload, deadline=2.0):
-            raise ValueError("wrong payload")
+    def classify_request(self, payload, deadline=2.0):
+        raise ValueError("wrong payload")
 
-    for always_waits in (False, True):
-        assert admitted(Guard(Raises(), GuardSettings(always_waits=always_waits))).refusal is None
+    def report_cost(self, payload):
+        raise ValueError("wrong payload")
+
+
+def test_strict_client_raises_where_it_can(caplog):
+    """In development a wrong payload raises at the call that waits for it, and is logged where nobody waits."""
+    with pytest.raises(ValueError, match="wrong payload"):
+        Guard(Strict(), GuardSettings(always_waits=True)).admit(ASKED)
+    assert admitted(Guard(Strict())).refusal is None
+    assert "wrong payload" in caplog.text
+
+
+def test_strict_client_raises_for_cost():
+    """A wrong cost raises where it is reported, once the answer is there."""
+    client = Strict()
+    client.classify_request = lambda payload, deadline=2.0: classification("nothing")
+    with pytest.raises(ValueError, match="wrong payload"):
+        admitted(Guard(client)).report_cost(**COST)
+
+
+def test_lifted_meanwhile_is_lifted():
+    """A wait that fails does not bring back what another request's answer lifted meanwhile."""
+    client = RecordingClient()
+    client.answer(classification("block"))
+    guard = Guard(client)
+    admitted(guard)
+
+    def fails(payload, deadline=2.0):
+        client.classify_request = RecordingClient.classify_request.__get__(client)
+        client.answer(classification("nothing"))
+        assert guard.admit(ASKED).refusal is None
+        return
+
+    client.classify_request = fails
+    assert guard.admit(ASKED).refusal is None
 
 
 def test_real_client_is_asked(sink):

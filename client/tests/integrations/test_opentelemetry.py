@@ -25,16 +25,14 @@ ASKED = {"kilo_user_id": "user-1", "ip_address": "192.0.2.7", "user_prompt": "se
 
 @pytest.fixture(scope="module")
 def providers():
-    """The process's providers, which can be set once."""
+    """The process's providers, which can be set once; they stay, for guards of other tests use them from then on."""
     spans, reader = InMemorySpanExporter(), InMemoryMetricReader()
     tracer_provider = TracerProvider()
     tracer_provider.add_span_processor(SimpleSpanProcessor(spans))
     trace.set_tracer_provider(tracer_provider)
     meter_provider = MeterProvider([reader])
     metrics.set_meter_provider(meter_provider)
-    yield spans, reader
-    tracer_provider.shutdown()
-    meter_provider.shutdown()
+    return spans, reader
 
 
 @pytest.fixture

@@ -167,3 +167,11 @@ def test_report_may_wait_for_commit(client):
     client.assert_nothing_reported()
     client.report_event(later[0])
     client.assert_reported("stripe.charge.failed", times=1)
+
+
+def test_repeat_after_rollback_is_reported(client):
+    """An event whose transaction was rolled back is reported when Stripe delivers it again."""
+    webhooks, body, rolled_back, committed = StripeWebhooks(client, secret=SECRET), webhook(), [], []
+    webhooks.take(body, signed(body), report=rolled_back.append)
+    webhooks.take(body, signed(body), report=committed.append)
+    assert [event.event_id for event in committed] == ["evt_1"]

@@ -81,7 +81,7 @@ class GuardMiddleware:
         self._max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] != "POST" or scope["path"] not in self._paths:
+        if scope["type"] != "http" or scope["method"] != "POST" or _path(scope) not in self._paths:
             await self._app(scope, receive, send)
             return
         incoming = _Incoming(receive)
@@ -163,6 +163,12 @@ class _Incoming:
         self._messages = [{"type": "http.request", "body": body, "more_body": False}]
         length = (b"content-length", str(len(body)).encode())
         return [length if name.lower() == b"content-length" else (name, value) for name, value in kept]
+
+
+def _path(scope: Scope) -> str:
+    """The path below the application's own root, which a server that is told of a prefix puts in front."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path") or "")
 
 
 async def _refuse(refusal: Refusal, send: Send) -> None:

@@ -30,7 +30,10 @@ class AsyncGuard(Judging):
         self._under_way: set[asyncio.Task[None]] = set()
 
     async def admit(self, asked: Asked, *, lingers: bool = True) -> Passage:
-        """Judge a request; where it is to be slowed down, return only after the wait (unless ``lingers`` is false)."""
+        """Judge a request; where it is to be slowed down, return only after the wait (unless ``lingers`` is false).
+
+        Raises what a strict client raises, if the request waits for its answer; otherwise that is logged.
+        """
         question = self._question(asked)
         answering: Answering = Future()
         if self._must_wait(question):
@@ -57,14 +60,10 @@ class AsyncGuard(Judging):
         return not late
 
     async def _ask(self, asked: Asked, *, waits: bool) -> Classification | None:
-        try:
-            with self._telemetry.question(waits=waits) as span:
-                answer = await self._client.classify_request(asked, self.settings.deadline_s)
-                span.answered(answer)
-                return answer
-        except Exception:  # a strict client
-            log.exception("the question could not be asked")
-            return None
+        with self._telemetry.question(waits=waits) as span:
+            answer = await self._client.classify_request(asked, self.settings.deadline_s)
+            span.answered(answer)
+            return answer
 
     def _ask_in_background(self, question: Question, asked: Asked, answering: Answering) -> None:
         async def ask() -> None:
@@ -72,6 +71,8 @@ class AsyncGuard(Judging):
                 answer = await self._ask(asked, waits=False)
                 self._take(question, answer, waited=False)
                 answering.set_result(answer)
+            except Exception:  # a strict client's, which has no caller to raise to any more
+                log.exception("the question could not be asked")
             finally:
                 if not answering.done():  # the loop ends
                     answering.set_result(None)

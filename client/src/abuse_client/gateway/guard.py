@@ -1,7 +1,6 @@
 """The guard for threads: Flask, Django, plain WSGI, workers."""
 
 import contextvars
-import os
 import threading
 import time
 from concurrent.futures import Future
@@ -33,12 +32,13 @@ class Guard(Judging):
     def __init__(self, client: Asks, settings: GuardSettings | None = None, *, memory: Memory | None = None) -> None:
         super().__init__(settings, memory=memory)
         self._client = client
-        self._begin_afresh()
+        self._open_questions = _OpenQuestions(self.settings.max_questions)
 
     def admit(self, asked: Asked, *, lingers: bool = True) -> Passage:
-        """Judge a request; where it is to be slowed down, return only after the wait (unless ``lingers`` is false)."""
-        if self._process != os.getpid():
-            self._begin_afresh()
+        """Judge a request; where it is to be slowed down, return only after the wait (unless ``lingers`` is false).
+
+        Raises what a strict client raises, if the request waits for its answer; otherwise that is logged.
+        """
         question = self._question(asked)
         if self._must_wait(question):
             answering: Answering = Future()
@@ -59,19 +59,14 @@ class Guard(Judging):
         return self._open_questions.wait_for_none(timeout)
 
     def _begin_afresh(self) -> None:
-        self._process = os.getpid()
+        super()._begin_afresh()
         self._open_questions = _OpenQuestions(self.settings.max_questions)
-        self._memory.renew_lock()
 
     def _ask(self, asked: Asked, *, waits: bool) -> Classification | None:
-        try:
-            with self._telemetry.question(waits=waits) as span:
-                answer = self._client.classify_request(asked, self.settings.deadline_s)
-                span.answered(answer)
-                return answer
-        except Exception:  # a strict client
-            log.exception("the question could not be asked")
-            return None
+        with self._telemetry.question(waits=waits) as span:
+            answer = self._client.classify_request(asked, self.settings.deadline_s)
+            span.answered(answer)
+            return answer
 
     def _ask_in_background(self, question: Question, asked: Asked) -> Answering:
         answering: Answering = Future()
@@ -82,6 +77,8 @@ class Guard(Judging):
                 answer = self._ask(asked, waits=False)
                 self._take(question, answer, waited=False)
                 answering.set_result(answer)
+            except Exception:  # a strict client's, which has no caller to raise to any more
+                log.exception("the question could not be asked")
             finally:
                 if not answering.done():
                     answering.set_result(None)

@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -44,12 +45,20 @@ class Judging:
         self._memory = memory or Memory(self.settings.remembered_identities, self.settings.remembered_for_s)
         self._numbers = itertools.count(1)
         self._telemetry = find_telemetry()
+        self._process = os.getpid()
 
     def in_force(self, identity_key: str) -> Measure | None:
         """What is remembered of an identity."""
         return self._memory.recall(identity_key)
 
+    def _begin_afresh(self) -> None:
+        """In a forked child: locks of one's own, since the old ones may be held by threads that are not there."""
+        self._process = os.getpid()
+        self._memory.renew_lock()
+
     def _question(self, given: Asked) -> Question:
+        if self._process != os.getpid():
+            self._begin_afresh()
         asked = _understood(given)
         key = identity_key(asked.kilo_user_id, asked.ip_address, asked.ja4_digest, asked.user_agent)
         has_own_key = asked.is_byok if asked.is_user_byok is None else asked.is_user_byok
@@ -66,7 +75,9 @@ class Judging:
         """Learn from an answer and rule by it, or by what was remembered when it is silent."""
         measure = measure_in(answer)
         self._memory.learn(question.identity_key, question.number, measure)
-        ruling = rule(measure or question.remembered, has_own_key=question.has_own_key, settings=self.settings)
+        # Another request's answer may have come meanwhile, and have lifted what was remembered.
+        in_force = measure or self._memory.recall(question.identity_key) or question.remembered
+        ruling = rule(in_force, has_own_key=question.has_own_key, settings=self.settings)
         self._tell(ruling, answer)
         if waited or self.settings.mode is Mode.OBSERVE:
             self._telemetry.ruled(ruling, self.settings.mode)

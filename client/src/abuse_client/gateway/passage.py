@@ -84,4 +84,7 @@ class Passage:
                 )
             )
 
-        self._answering.add_done_callback(report)
+        if self._answering.done():  # a strict client raises at the call
+            report(self._answering)
+        else:
+            self._answering.add_done_callback(report)

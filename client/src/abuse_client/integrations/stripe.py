@@ -121,13 +121,13 @@ class StripeWebhooks:
     ) -> StripeNotice:
         """Verify a webhook's body by its ``Stripe-Signature`` header, report it, and return it for the product's use.
 
-        ``report`` takes the event in place of the client, for reports that leave after a commit. Raises
-        `InvalidWebhook`.
+        ``report`` takes the event in place of the client, for reports that leave after a commit. It gets a repeat too,
+        since the first may have been rolled back; the service counts an event of Stripe once. Raises `InvalidWebhook`.
         """
         self._verify(body, signature)
         notice = _read(body)
         construct = FORWARDED.get(notice.type)
-        if construct is not None and self._is_first(notice.id):
+        if construct is not None and (report is not None or self._is_first(notice.id)):
             owner = self._owner(notice)
             event = construct(
                 notice.event,
