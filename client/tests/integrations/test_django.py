@@ -61,7 +61,6 @@ if not settings.configured:
         ],
         ROOT_URLCONF=__name__,
         PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
-        EMAIL_BACKEND="django.core.mail.backends.locmem.EmailBackend",
         ACCOUNT_EMAIL_VERIFICATION="none",
         ACCOUNT_RATE_LIMITS=False,
         USE_TZ=True,

@@ -2,7 +2,7 @@
 
 import functools
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -40,7 +40,7 @@ class Telemetry:
     """Notes nothing."""
 
     @contextmanager
-    def question(self, *, waits: bool) -> Iterator[QuestionSpan]:
+    def question(self, *, waits: bool) -> Generator[QuestionSpan]:
         """Around a question; ``waits`` tells whether a request waits for it."""
         yield QuestionSpan()
 
@@ -65,7 +65,7 @@ class OpenTelemetry(Telemetry):
         )
 
     @contextmanager
-    def question(self, *, waits: bool) -> Iterator[QuestionSpan]:
+    def question(self, *, waits: bool) -> Generator[QuestionSpan]:
         """Around a question; ``waits`` tells whether a request waits for it."""
         begun = time.perf_counter()
         with self._tracer.start_as_current_span("abuse classify", kind=self._kind) as span:

@@ -1,6 +1,6 @@
 """Fixtures for pytest: write ``pytest_plugins = ["abuse_client.testing.plugin"]`` into your ``conftest.py``."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import pytest
 
@@ -21,7 +21,7 @@ def async_abuse_recorder() -> AsyncRecordingClient:
 
 
 @pytest.fixture
-def fake_abuse_service(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeService]:
+def fake_abuse_service(monkeypatch: pytest.MonkeyPatch) -> Generator[FakeService]:
     """A running fake service, which clients made from the environment find; at the end the contract must be kept."""
     with run_fake_service() as service:
         monkeypatch.setenv("ABUSE_SERVICE_URL", service.url)

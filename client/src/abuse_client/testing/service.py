@@ -4,7 +4,7 @@ import gzip
 import http.server
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -86,7 +86,7 @@ class _Server(http.server.ThreadingHTTPServer):
 
 
 @contextmanager
-def run_fake_service(*, accepts_unknown: bool = False) -> Iterator[FakeService]:
+def run_fake_service(*, accepts_unknown: bool = False) -> Generator[FakeService]:
     """Run a fake service on a free loopback port until the context ends; ``url`` says where."""
     service = FakeService(accepts_unknown=accepts_unknown)
 
