@@ -147,3 +147,53 @@ def test_explain_names_the_list(told):
     run_verb("list", "add", "trusted", "user:listed", "--reason", "our own", *where)
     request_id = told.post("/api/classify", {"kilo_user_id": "listed"}).json()["request_id"]
     assert "in the list trusted by its user: our own" in run_verb("explain", request_id, *where)
+
+
+def test_erase_waits_until_it_is_done(run_service, tmp_path):
+    """`erase` erases while a service runs and without one, and says when it was done; `erasures` lists them."""
+    service = run_service(tmp_path / "data")
+    for user in ("first-of-two", "second-of-two"):
+        service.events({"type": "user.blocked", "data": {"kilo_user_id": user}})
+    data = ("--data", service.data)
+    assert "is erased since" in run_verb("erase", "user:first-of-two", "--reason", "request 1", "--yes", *data)
+    assert "names nobody" in run_verb("erase", "user:x", "--reason", "for a@example.com", "--yes", *data, expect=1)
+    assert "Abort" in run_verb("erase", "user:second-of-two", "--reason", "request 2", *data, expect=1)
+    assert service.stop() == 0
+    said = json.loads(run_verb("erase", "second-of-two", "--reason", "request 2", "--yes", "--json", *data))
+    assert said["done_at"]
+    page = json.loads(run_verb("erasures", "--json", *data))
+    assert (page["in_progress"], page["erasures"][0], len(page["erasures"])) == (0, said, 2)
+    assert b"of-two" not in (service.data / "abuse.db").read_bytes()
+
+
+def test_export_holds_everything(run_service, tmp_path):
+    """`export` writes one JSON document with all that is held about a person, with a service and without one alike."""
+    service = run_service(tmp_path / "data")
+    body = {"kilo_user_id": "ada", "event_type": "signup", "email": "ada@example.net", "ip_address": "192.0.2.7"}
+    service.post("/api/auth-event", body | {"stytch_hardware_fingerprint": "hw-ada"})
+    for number in range(600):
+        service.events({"type": "billing.credit_purchased", "event_id": f"p{number}", "data": PURCHASE})
+    service.events({"type": "user.email_changed", "data": {"kilo_user_id": "ada", "email": 5}})
+    service.events({"type": "user.blocked", "data": {"kilo_user_id": "grace", "reason": "not ada's"}})
+    service.post("/api/console/lists/blocked/add", {"entry": "device:hw-ada", "reason": "seen before"})
+    data, file = ("--data", service.data), tmp_path / "ada.json"
+    run_verb("export", "ada", "--output", file, *data)
+    held = json.loads(file.read_text())
+    assert held["identity_key"] == "user:ada"
+    assert held["identity"]["record"]["profile"]["email"] == "ada@example.net"
+    assert [entry["entry"] for entry in held["lists"]] == ["device:hw-ada"]
+    assert [json.loads(entry["body"])["data"]["email"] for entry in held["rejected"]] == [5]
+    assert held["cluster"]["members"][0]["identity_key"] == "user:ada"
+    assert held["erasure"] is None
+    types = [event["type"] for event in held["events"]]
+    assert (types.count("billing.credit_purchased"), types.count("auth.signup")) == (600, 1)
+    assert next(event["decision"] for event in held["events"] if event["type"] == "account.judged")["reasons"]
+    assert "grace" not in file.read_text()
+    assert "is there already" in run_verb("export", "ada", "--output", file, *data, expect=1)
+    assert "no identity has this key" in run_verb("export", "nobody", *data, expect=1)
+    assert service.stop() == 0
+    again = json.loads(run_verb("export", "ada", *data))
+    assert again["events"] == held["events"]
+
+
+PURCHASE = {"kilo_user_id": "ada", "microdollars_acquired": 5}

@@ -85,3 +85,15 @@ def test_add_a_rule(desk):
     shown = desk.run("abuse-service policy check policy.yaml", expect=1)
     for line in slip.splitlines():
         assert re.sub(r":\d+:\d+|\[\d+\]", "", line) in re.sub(r":\d+:\d+|\[\d+\]", "", shown)
+
+
+def test_erase_a_person(desk):
+    """Whoever follows the page has everything that is held in a file, and then the person is gone."""
+    body = {"kilo_user_id": "user-1", "event_type": "signup", "email": "user-1@example.net"}
+    desk.service.post("/api/auth-event", body)
+    for kind, block in BLOCK.findall((PAGES / "erase-a-person.md").read_text()):
+        assert kind == "sh"
+        desk.run(block)
+    held = json.loads((desk.folder / "user-1.json").read_text())
+    assert held["identity"]["record"]["profile"]["email"] == "user-1@example.net"
+    assert b"user-1@example.net" not in (desk.service.data / "abuse.db").read_bytes()

@@ -11,6 +11,7 @@ from abuse_service.identities.states import States
 from abuse_service.identities.timeline import Wish, read_page, read_timeline
 from abuse_service.replay.retell import retell
 from abuse_service.settings import Settings
+from abuse_service.storage.states import TABLES
 from abuse_service.wiring import Service
 
 CRASHES = 20
@@ -140,8 +141,9 @@ def check_directory(data, acknowledged):
             name = _name_in(stored.event.body)
             counts[name] = counts.get(name, 0) + 1
         assert [name for name in acknowledged if counts.get(name) != 1] == []
-        states, kept = service.projection.states, service.store._reader.execute("SELECT key FROM state")
-        for key in {*fresh.states._live, *states._live, *states._resting, *(key for (key,) in kept)}:
+        states, read = service.projection.states, service.store._reader.execute
+        kept = [key for table in TABLES for (key,) in read(f"SELECT key FROM {table}")]
+        for key in {*fresh.states._live, *states._live, *states._resting, *kept}:
             assert states.find(key) == fresh.states.find(key)
             everything = Wish(most=10**6)
             pages = read_timeline(states.recent.entries(key), service.store.kept_index, key, everything)

@@ -32,7 +32,7 @@ def test_stop_drains_and_exits_0(run_service):
     def send(number):
         with httpx.Client(base_url=url, timeout=10, trust_env=False) as client:
             for step in range(100_000):
-                event = {"type": "user.deleted", "event_id": f"{number}-{step}", "data": {"kilo_user_id": "u"}}
+                event = {"type": "user.unblocked", "event_id": f"{number}-{step}", "data": {"kilo_user_id": "u"}}
                 try:
                     if client.post("/api/events", json={"events": [event]}).status_code == 202:
                         acknowledged.append(event["event_id"])

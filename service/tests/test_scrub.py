@@ -15,6 +15,7 @@ from abuse_service.events.event import OWN_TYPES, Event
 from abuse_service.events.personal import AUTH, BATCH, BODIES, CLASSIFY, COST, STRIPE, Kept, fields_of
 from abuse_service.events.scrub import ERASED, Scrubber, entity_of_erased, is_erased_name
 from abuse_service.events.stripe import StripeSlice, read_stripe
+from abuse_service.identities.effacing import efface
 from abuse_service.identities.forgetting import STAYS
 from abuse_service.testing import NOW_MS, TOKENS, World, event, policy_of
 
@@ -125,6 +126,23 @@ def test_twice_is_once() -> None:
     for one in told(World()):
         scrubbed = SCRUBBER.scrub(one)
         assert SCRUBBER.scrub(scrubbed) == scrubbed
+
+
+def test_record_is_effaced_without_its_events() -> None:
+    """Of a record whose events are gone nothing personal stays, and what is counted does; twice is as good as once."""
+    world = World()
+    told(world)
+    record = world.record(PERSONAL)
+    assert b"Personal" in msgspec.msgpack.encode(record)
+    counts, charges = dict(record.event_counts), len(record.stripe.charges)
+    efface(record, TOKENS)
+    once = msgspec.msgpack.encode(record)
+    for part in (b"Personal", b"Example.com", b"4242"):
+        assert part not in once
+    assert (record.event_counts, len(record.stripe.charges)) == (counts, charges)
+    assert charges
+    efface(record, TOKENS)
+    assert msgspec.msgpack.encode(record) == once
 
 
 def test_without_tokens_nothing_is_told_apart() -> None:

@@ -14,6 +14,7 @@ from abuse_service.decisions.estimate import Estimator
 from abuse_service.decisions.guard import Guard
 from abuse_service.decisions.judge import Judge
 from abuse_service.errors import StorageUnavailable
+from abuse_service.events.content import content_of
 from abuse_service.events.event import ACCOUNT_JUDGED, OWN_SOURCE, Event, Facts
 from abuse_service.events.log import EventLog
 from abuse_service.features.projection import Projection
@@ -62,14 +63,15 @@ class Decider:
             self._metrics.degraded.labels(part="log").inc()
             return None
         event = question.answered(request_id, None)
-        self._projection.apply(0, event, question.payload)
+        kept = self._projection.clean(event)
+        self._projection.apply(0, kept, question.payload if kept is event else content_of(kept))
         self._keeper.note_folded(1)
         decision = self._judge(event, request_id, question.payload, question.facts, question.entities)
         if decision is None:
             return None
         decision = self._promise(decision, question)
         outcome = _encode(decision)
-        self._record(question.answered(request_id, outcome))
+        self._record(self._projection.clean(question.answered(request_id, outcome)))
         note_decision(self._projection, question.identity_entity, decision)
         self._remember(self._requests, request_id, decision.identity_key)
         if question.event_key:
@@ -119,7 +121,7 @@ class Decider:
                 outcome=_encode(decision),
                 request_id=request_id,
             )
-            self._record(judged)
+            self._record(self._projection.clean(judged))
             note_decision(self._projection, event.identity_entity or b"", decision)
             self._count_decision(decision)
         return decision

@@ -22,7 +22,7 @@ from abuse_service.decisions.answer import auth_answer, classification, failed_c
 from abuse_service.decisions.judge import Judge
 from abuse_service.enrichment.enricher import Enricher
 from abuse_service.errors import BadRequest
-from abuse_service.events.content import Content
+from abuse_service.events.content import Content, content_of
 from abuse_service.events.event import ENFORCEMENT_CHANGED, OWN_SOURCE, OWN_TYPES, Event
 from abuse_service.events.log import Appended, EventLog, Quarantine, Rejected
 from abuse_service.features.projection import Projection
@@ -30,6 +30,7 @@ from abuse_service.intake.auth import AuthIntake
 from abuse_service.intake.batch import Batch, BatchIntake
 from abuse_service.intake.classify import ClassifyIntake
 from abuse_service.intake.cost import CostIntake
+from abuse_service.intake.mentions import Mentions
 from abuse_service.intake.receipt import Receipt
 from abuse_service.replay.keeper import SnapshotKeeper
 from abuse_service.settings import Settings
@@ -65,6 +66,7 @@ class Flow:
         enricher: Enricher,
         metrics: Metrics,
         switch: EnforcementSwitch,
+        mentions: Mentions,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self.event_log = event_log
@@ -80,6 +82,7 @@ class Flow:
         self._costs = costs
         self._enricher = enricher
         self._switch = switch
+        self._mentions = mentions
         self._unknown_types: set[str] = set()
         self._retrying: set[int] = set()
         self._decider = Decider(
@@ -115,24 +118,34 @@ class Flow:
         batch = self._batches.read(body, Receipt(self.now_ms(), source))
         return await self._take_batch(batch)
 
+    def _clean(self, events: list[Event], contents: list[Content | None]) -> None:
+        """Take the persons who were erased out of events before anything is kept, and out of what is folded."""
+        clean = self.projection.clean
+        for place, event in enumerate(events):
+            kept = clean(event)
+            if kept is not event:
+                events[place], contents[place] = kept, content_of(kept)
+
     async def take_auth(self, body: bytes, source: str) -> bytes:
         """Make an auth event durable, count it, and answer with the account's verdict."""
         reading = self._auths.read(body, Receipt(self.now_ms(), source))
         self.metrics.malformed.inc(len(reading.malformed))
-        appended = await self.event_log.append(
-            [reading.event], then=lambda told: self._fold_appended(told, [reading.event], [reading.payload])
-        )
-        self._count_appended(appended, [reading.event])
-        return _encode(auth_answer(self._decider.judge_account(reading, is_new=appended.positions[0] > 0)))
+        appended = await self._take_one(reading.event, reading.payload)
+        decision = self._decider.judge_account(reading, is_new=appended.positions[0] > 0)
+        return _encode(auth_answer(decision, reading.event.identity))
+
+    async def _take_one(self, event: Event, content: Content) -> Appended:
+        events, contents = [event], list[Content | None]([content])
+        self._clean(events, contents)
+        appended = await self.event_log.append(events, then=lambda told: self._fold_appended(told, events, contents))
+        self._count_appended(appended, events)
+        return appended
 
     async def take_cost(self, body: bytes, source: str) -> CostUpdate:
         """Make a cost report durable and count it once."""
         reading = self._costs.read(body, Receipt(self.now_ms(), source), self._decider.classified_as)
         self.metrics.malformed.inc(len(reading.malformed))
-        appended = await self.event_log.append(
-            [reading.event], then=lambda told: self._fold_appended(told, [reading.event], [reading.payload])
-        )
-        self._count_appended(appended, [reading.event])
+        appended = await self._take_one(reading.event, reading.payload)
         is_new = appended.positions[0] > 0
         return CostUpdate(
             success=True,
@@ -159,7 +172,7 @@ class Flow:
         self.metrics.classify_seconds.observe(time.perf_counter() - started)
         if decision is None:
             return _encode(failed_classification(question.identity, is_enforced=self.is_enforced))
-        return _encode(classification(decision))
+        return _encode(classification(decision, question.identity))
 
     async def retry_rejected(self, rejected_id: int, mended: bytes | None) -> EventsAnswer:
         """Drive a rejected event through intake again, mended or as it was, at its first receipt."""
@@ -186,8 +199,9 @@ class Flow:
 
     async def tell(self, event: Event) -> None:
         """Make an event of ours durable; what it says stands from then on."""
-        appended = await self.event_log.append([event], then=lambda told: self._take_own(told, event))
-        self._count_appended(appended, [event])
+        kept = self.projection.clean(event)
+        appended = await self.event_log.append([kept], then=lambda told: self._take_own(told, kept))
+        self._count_appended(appended, [kept])
 
     def record_reading(self, event: Event) -> None:
         """Bring to the log that somebody read what names persons."""
@@ -195,10 +209,11 @@ class Flow:
 
     async def tell_all(self, events: list[Event]) -> int:
         """Make events of ours durable together, each once; how many were known already."""
+        kept = list(map(self.projection.clean, events))
         appended = await self.event_log.append(
-            events, then=lambda told: self._fold_appended(told, events, [None] * len(events))
+            kept, then=lambda told: self._fold_appended(told, kept, [None] * len(kept))
         )
-        self._count_appended(appended, events)
+        self._count_appended(appended, kept)
         return appended.duplicates
 
     async def switch_enforcement(self, is_enforced: bool, reason: str, actor: str) -> None:
@@ -213,6 +228,9 @@ class Flow:
     # inside
 
     async def _take_batch(self, batch: Batch) -> EventsAnswer:
+        self._clean(batch.events, batch.contents)
+        if batch.rejected and self.projection.erasures:
+            batch.rejected[:] = map(self._clean_rejected, batch.rejected)
         appended = await self.event_log.append(
             batch.events, batch.rejected, then=lambda told: self._fold_appended(told, batch.events, batch.contents)
         )
@@ -233,6 +251,10 @@ class Flow:
             rejected=[_told(entry) for entry in batch.rejected],
             conflicts=len(appended.conflicts),
         )
+
+    def _clean_rejected(self, rejected: Rejected) -> Rejected:
+        is_theirs = self._mentions.speaks_of_them(rejected.body)
+        return msgspec.structs.replace(rejected, body=b"{}") if is_theirs else rejected
 
     async def _keep_conflicts(self, batch: Batch, appended: Appended) -> None:
         kept = []

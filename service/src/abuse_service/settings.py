@@ -78,6 +78,15 @@ class Settings(BaseSettings):
     pending_days: float = Field(
         default=30.0, gt=0, description="Days that a Stripe event may wait for its user before it is noted as expired."
     )
+    retention_days: float | None = Field(
+        default=None,
+        gt=0,
+        description="Days after which events leave the log; records keep what they said. Without it nothing leaves.",
+    )
+    erase_tokens: bool = Field(
+        default=False,
+        description="True: an erasure leaves no hashes either. Links and counts of others then change at a rebuild.",
+    )
     classify_wait_for_disk: bool = Field(default=False, description="True: classify answers after its record's commit.")
     waiting_bytes: int = Field(
         default=64 * 2**20, ge=2**20, description="Bytes that wait for the disk before 503 is answered."

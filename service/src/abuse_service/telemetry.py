@@ -51,6 +51,7 @@ class Metrics:
             registry=one,
         )
         self.position = Gauge("abuse_log_position", "Newest durable position.", registry=one)
+        self.first_position = Gauge("abuse_log_first_position", "Oldest event that is kept.", registry=one)
         self.waiting_bytes = Gauge("abuse_log_waiting_bytes", "Bytes that wait for the disk.", registry=one)
         self.hot_states = Gauge("abuse_hot_states", "Entities held in memory.", registry=one)
         self.reservations = Gauge("abuse_open_reservations", "Requests whose cost is awaited.", registry=one)
@@ -60,6 +61,10 @@ class Metrics:
         self.pending = Gauge("abuse_pending_events", "Stripe events whose user is not known yet.", registry=one)
         self.pending_seconds = Gauge(
             "abuse_pending_oldest_seconds", "How long the one waits that waits longest.", registry=one
+        )
+        self.erasures = Gauge("abuse_erasures_in_progress", "Identities that are being erased.", registry=one)
+        self.erasure_seconds = Gauge(
+            "abuse_erasure_oldest_seconds", "How long the erasure takes that takes longest.", registry=one
         )
         self.filling = Gauge("abuse_features_filling", "Features whose past is being filled in.", registry=one)
         self.guard_trips = Counter("abuse_guard_trips", "Rules that dropped to shadow by themselves.", registry=one)

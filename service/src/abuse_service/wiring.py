@@ -2,9 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from abuse_service.console_api.audit import Audit
+from abuse_service.console_api.erasures import KeptErasures
 from abuse_service.console_api.reading import KeptIndex
 from abuse_service.decisions.judge import Judge
 from abuse_service.decisions.standing import Standing
@@ -12,19 +13,24 @@ from abuse_service.enrichment.enricher import Enricher
 from abuse_service.enrichment.network import UnreadableFile
 from abuse_service.enrichment.network_sources import NetworkKeeper, NetworkSources
 from abuse_service.errors import RefusedToStart
-from abuse_service.events.entity import EntityNamer
+from abuse_service.events.entity import EntityKey, EntityNamer
+from abuse_service.events.log import Quarantine
 from abuse_service.features.projection import Projection
 from abuse_service.flow import EnforcementSwitch, Flow
+from abuse_service.identities.state import EntityState
 from abuse_service.identities.states import States
 from abuse_service.intake.auth import AuthIntake
 from abuse_service.intake.batch import BatchIntake
 from abuse_service.intake.classify import ClassifyIntake
 from abuse_service.intake.cost import CostIntake
+from abuse_service.intake.mentions import Mentions
 from abuse_service.policy.policy import Policy
+from abuse_service.replay.eraser import Eraser
 from abuse_service.replay.fill import Filler
 from abuse_service.replay.keeper import SnapshotKeeper
 from abuse_service.replay.pending import PendingKeeper
 from abuse_service.replay.recover import Recovered, recover
+from abuse_service.replay.retention import RetentionKeeper
 from abuse_service.settings import Settings
 from abuse_service.storage.directory import holds_database, read_owner
 from abuse_service.storage.store import SqliteStore
@@ -63,7 +69,9 @@ class Service:
                 States(self.store, settings.hot_identities, settings.live_states),
                 kept_catalog(book, policy),
                 namer.tokens,
+                drops_tokens=settings.erase_tokens,
             )
+            self.projection.erasures.restore(self.store.erasures.known())
             self.standing = Standing(namer)
             self.recovered: Recovered = recover(
                 self.store, self.store, self.projection, self.standing, now_ms=now_ms(), policies=book.positions
@@ -84,6 +92,8 @@ class Service:
             standing=self.standing,
             policies=lambda: book.positions,
         )
+        erasures, states = self.projection.erasures, self.projection.states
+        mentions = Mentions(namer, erasures.__contains__, self._members, lambda join: states.joins.owners([join]))
         self.flow = Flow(
             settings=settings,
             event_log=self.store,
@@ -98,11 +108,14 @@ class Service:
             enricher=enricher,
             metrics=metrics,
             switch=switch,
+            mentions=mentions,
             now_ms=now_ms,
         )
         self.networks = NetworkKeeper(sources, seen, enricher, metrics)
         metrics.enforcing.set(self.flow.is_enforced)
         self.kept_index: KeptIndex = self.store.kept_index
+        self.kept_erasures: KeptErasures = self.store.erasures
+        self.quarantine: Quarantine = self.store.quarantine
         self.audit = Audit(self.flow)
         self.versions = Versions(
             book=book,
@@ -114,16 +127,33 @@ class Service:
         )
         self.filler = Filler(self.store, self.projection, metrics)
         self.pending = PendingKeeper(self.projection, metrics, self.flow.tell, now_ms, settings.pending_days)
+        self.eraser = Eraser(
+            event_log=self.store,
+            store=self.store.erasures,
+            timelines=self.store.kept_index,
+            projection=self.projection,
+            standing=self.standing,
+            take_image=self.keeper.take,
+            speaks_of_erased=mentions.speaks_of_them,
+            metrics=metrics,
+            now_ms=now_ms,
+        )
+        self.retention = RetentionKeeper(self.store, self.projection, metrics, now_ms, settings.retention_days)
         self._keeping: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Begin to take writes and to keep snapshots, on the running loop."""
         self.store.start(asyncio.get_running_loop())
+        if self.store.restored:
+            log.warning("an older backup: later erasures are applied first", identities=len(self.store.restored))
+            await self.eraser.erase_pending(self.store.restored)
         if self._begun.change is not None:
             await self.versions.record_start(self._begun.change)
         self._keeping = [asyncio.create_task(self.keeper.keep()), asyncio.create_task(self.filler.keep())]
         self._keeping.append(asyncio.create_task(self.pending.keep()))
         self._keeping.append(asyncio.create_task(self.networks.keep()))
+        self._keeping.append(asyncio.create_task(self.eraser.keep()))
+        self._keeping.append(asyncio.create_task(self.retention.keep()))
         log.info(
             "ready",
             position=self.recovered.position,
@@ -145,6 +175,16 @@ class Service:
         if self.projection.states.dirty:
             await self.keeper.take()
         self.store.close()
+
+    def speaks_of(self, entity: EntityKey) -> Callable[[bytes], bool]:
+        """Tells of a rejected event whether it speaks of one identity."""
+        joins = self.projection.states.joins
+        return Mentions(self.namer, entity.__eq__, self._members, lambda join: joins.owners([join])).speaks_of_them
+
+    def _members(self, key: EntityKey) -> Collection[EntityKey]:
+        """Who is known by an entity."""
+        state = self.projection.states.peek(key)
+        return state.members if isinstance(state, EntityState) else ()
 
     def _install(self, policy: Policy) -> None:
         self.flow.install(Judge(policy, self.projection, self.standing))

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from abuse_lab.bench.bare import bare_events_per_second
 from abuse_lab.bench.figures import Figure, Result, at_least, gather
@@ -99,5 +100,8 @@ def check_sample(desk: ServiceDesk, bodies: Sequence[bytes], before: int, count:
             raise NotAsSent(f"the log behind position {after} holds something else than what was sent")
 
 
-def _canonical(event: object) -> str:
+def _canonical(event: Any) -> str:
+    if event.get("type") == "user.deleted":
+        # Who is deleted is named by a hash from then on, and by no id of the sender's.
+        event = {"type": event["type"], "occurred_at": event.get("occurred_at"), "data": {}}
     return json.dumps(event, sort_keys=True)

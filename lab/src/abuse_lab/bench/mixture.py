@@ -69,7 +69,8 @@ class Mixture:
             organization = str(UUID(int=rng.randrange(2000), version=4))
             return {"kilo_user_id": user, "organization_id": organization, "role": rng.choice(("owner", "member"))}
         if kind == "user.deleted":
-            return {"kilo_user_id": user}
+            # An account that nothing else is told of: who is deleted once does nothing more.
+            return {"kilo_user_id": self._id()}
         if kind == "user.email_changed":
             name = self._letters(10)
             return {"kilo_user_id": user, "email": f"{name}@example.com", "previous_email": f"{name}.old@example.org"}

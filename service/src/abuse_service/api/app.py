@@ -99,10 +99,7 @@ class Application:
             return await self._post(post, most_bytes, scope, receive)
         if path.startswith(_CONSOLE):
             sender = self._doors.admit(scope)
-            if method == "POST" and not (header(scope, b"content-type") or b"").startswith(JSON):
-                # A web page can make a browser send anything to this machine, but not this header without asking first.
-                raise BadRequest("the console takes content-type application/json only")
-            body = await read_body(receive, CONSOLE_BYTES, self._read_seconds) if method == "POST" else b""
+            body = await self._read_change(scope, receive) if method == "POST" else b""
             query = scope["query_string"].decode("latin-1")
             place = path.removeprefix(_CONSOLE)
             return Answer(await answer_console(self._service, sender, method, place, query, body))
@@ -110,8 +107,15 @@ class Application:
             sender = self._doors.admit(scope)
             raw_path = scope["raw_path"].decode("latin-1")
             query = scope["query_string"].decode("latin-1")
-            return Answer(answer_v1(self._service, sender, method, raw_path, query))
+            body = await self._read_change(scope, receive) if method == "POST" else b""
+            return Answer(await answer_v1(self._service, sender, method, raw_path, query, body))
         raise NotFound("no such route")
+
+    async def _read_change(self, scope: Scope, receive: Receive) -> bytes:
+        if not (header(scope, b"content-type") or b"").startswith(JSON):
+            # A web page can make a browser send anything to this machine, but not this header without asking first.
+            raise BadRequest("the console takes content-type application/json only")
+        return await read_body(receive, CONSOLE_BYTES, self._read_seconds)
 
     async def _post(self, post: Post, most_bytes: int, scope: Scope, receive: Receive) -> Answer:
         sender = self._doors.admit(scope)

@@ -4,6 +4,8 @@ import asyncio
 import json
 import logging
 import sys
+from collections.abc import AsyncIterator, Callable, Generator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,10 @@ _CONSOLE = "/api/console/"
 _SECONDS = 10.0
 _OPERATOR = Sender("operator", frozenset(ALL_SCOPES), LOCAL)
 _SCOPES = frozenset({"read", "records", "admin"})
+
+
+Request = tuple[str, str, bytes]
+"""Method, path and body."""
 
 
 class RemoteError(ServiceError):
@@ -51,6 +57,10 @@ class Desk:
         """What ``POST /api/console/{path}`` answers. Raises `ServiceError`."""
         return self._ask("POST", f"{_CONSOLE}{path}", body)
 
+    def post_v1(self, path: str, body: bytes) -> Any:
+        """What ``POST /v1/{path}`` answers. Raises `ServiceError`."""
+        return self._ask("POST", f"{V1}{path}", body)
+
     def _ask(self, method: str, path: str, body: bytes) -> Any:
         if self._url is not None:
             return self._ask_service(self._url, method, path, body)
@@ -78,7 +88,30 @@ class Desk:
         message = told.get("message") or f"status {answer.status_code}"
         raise _refusal(message, told.get("path"), told.get("details") or {})
 
+    def talk(self, requests: Generator[Request, Any, None]) -> None:
+        """Ask one thing after another, each answer sent back to who asks; a directory is opened once for all."""
+        if self._url is not None:
+            url = self._url
+            _drive(requests, lambda request: self._ask_service(url, *request))
+            return
+        asyncio.run(self._talk_in_directory(requests))
+
+    async def _talk_in_directory(self, requests: Generator[Request, Any, None]) -> None:
+        async with self._open_directory() as service:
+            request = next(requests, None)
+            while request is not None:
+                answer = await _answer(service, *request)
+                try:
+                    request = requests.send(answer)
+                except StopIteration:
+                    request = None
+
     async def _ask_directory(self, method: str, path: str, body: bytes) -> Any:
+        async with self._open_directory() as service:
+            return await _answer(service, method, path, body)
+
+    @asynccontextmanager
+    async def _open_directory(self) -> AsyncIterator[Service]:
         if not holds_database(self._settings.data):
             raise RemoteError(
                 f"no service answers, and {self._settings.data} holds no data of one; name the directory with --data, "
@@ -89,11 +122,7 @@ class Desk:
         service = Service(self._settings, takes_settings_policy=False)
         await service.start()
         try:
-            place, _, query = path.partition("?")
-            if place.startswith(V1):
-                return json.loads(answer_v1(service, _OPERATOR, method, place, query))
-            place = place.removeprefix(_CONSOLE)
-            return json.loads(await answer_console(service, _OPERATOR, method, place, query, body))
+            yield service
         finally:
             await service.stop()
 
@@ -105,6 +134,22 @@ class Desk:
             "CF-Access-Client-Id": able[0].id,
             "CF-Access-Client-Secret": able[0].secret.get_secret_value(),
         }
+
+
+async def _answer(service: Service, method: str, path: str, body: bytes) -> Any:
+    place, _, query = path.partition("?")
+    if place.startswith(V1):
+        return json.loads(await answer_v1(service, _OPERATOR, method, place, query, body))
+    return json.loads(await answer_console(service, _OPERATOR, method, place.removeprefix(_CONSOLE), query, body))
+
+
+def _drive(requests: Generator[Request, Any, None], ask: Callable[[Request], Any]) -> None:
+    request = next(requests, None)
+    while request is not None:
+        try:
+            request = requests.send(ask(request))
+        except StopIteration:
+            request = None
 
 
 def _refusal(message: str, path: str | None, details: dict[str, Any]) -> ServiceError:

@@ -12,6 +12,8 @@ from rich.table import Table
 from abuse_service.cli import show
 from abuse_service.cli.clusters import cluster, link_app
 from abuse_service.cli.desk import Desk
+from abuse_service.cli.erasures import erase, erasures
+from abuse_service.cli.export import export
 from abuse_service.cli.joins import import_app, pending
 from abuse_service.cli.options import AsJson, Data, PolicyPath, Reason, Url, open_desk, read_settings
 from abuse_service.cli.persons import audit, find, identity, timeline
@@ -42,6 +44,9 @@ app.add_typer(import_app, name="import")
 app.add_typer(link_app, name="link")
 app.command()(pending)
 app.command()(cluster)
+app.command()(erase)
+app.command()(erasures)
+app.command()(export)
 app.add_typer(config_app, name="config")
 app.add_typer(enforcement_app, name="enforcement")
 

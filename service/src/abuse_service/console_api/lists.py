@@ -39,7 +39,7 @@ def show_list(flow: Flow, list_name: str) -> list[dict[str, Any]]:
     """The entries of one list, as they were written. Raises `NotFound`."""
     name = _known(flow, list_name)
     now_ms = flow.now_ms()
-    return [_view(flow, entry, now_ms) for entry in _entries(flow) if entry.list_name == name]
+    return [entry_view(flow, entry, now_ms) for entry in _entries(flow) if entry.list_name == name]
 
 
 async def change_list(flow: Flow, list_name: str, change: str, body: bytes, actor: str) -> dict[str, Any]:
@@ -113,7 +113,8 @@ def _entries(flow: Flow) -> list[Entry]:
     return [*named, *flow.judge.standing.lists.entries()]
 
 
-def _view(flow: Flow, entry: Entry, now_ms: int) -> dict[str, Any]:
+def entry_view(flow: Flow, entry: Entry, now_ms: int) -> dict[str, Any]:
+    """An entry as it was written, with who wrote it, when and why."""
     return {
         "entry": entry.text or _written(flow, entry),
         "kind": entry.kind,

@@ -17,6 +17,7 @@ from abuse_service.enrichment.mail import read_mail
 from abuse_service.errors import BadRequest, NotFound
 from abuse_service.events.entity import EntityKey, EntityKind, EntityNamer
 from abuse_service.events.event import Stored
+from abuse_service.events.scrub import entity_of_erased
 from abuse_service.flow import Flow
 from abuse_service.identities.mark import marks_that
 from abuse_service.identities.search import KeptCrowds, Sought, search
@@ -104,22 +105,22 @@ class Persons:
 
     def record(self, key: str) -> dict[str, Any]:
         """The record behind an identity key, its links, and its newest decisions. Raises `NotFound`."""
-        state = self._open("record", key)[1]
+        entity, state = self.open("record", key)
         projection, now_ms = self._flow.projection, self._flow.now_ms()
-        listed = self._flow.judge.find_listed(self._namer.identity(state.key), state, (), now_ms)
+        listed = self._flow.judge.find_listed(entity, state, (), now_ms)
         view = identity_view(state, projection.catalog, now_ms, ended=projection.ended, listed=listed)
         claims = conflicting_claims(self._flow, self._namer, state)
         return view | {"conflicting_claims": claims, "reasons": self._newest_reasons(state)}
 
     def cluster(self, key: str) -> dict[str, Any]:
         """Who stands next to an identity. Raises `NotFound`."""
-        return cluster_view(self._flow, *self._open("cluster", key))
+        return cluster_view(self._flow, *self.open("cluster", key))
 
     def timeline(self, key: str, query: Query) -> TimelinePage:
         """A page of an identity's events, newest first. Raises `NotFound` or `BadRequest`."""
         wish = _wish(query, tuple(query.all("type")))
-        entity, state = self._open("timeline", key)
-        page, stored = self._read(entity, wish)
+        entity, state = self.open("timeline", key)
+        page, stored = self.read_page(entity, wish)
         return TimelinePage(state.key, [timeline_event(one) for one in stored], _next(page))
 
     def search(self, query: Query) -> SearchPage:
@@ -131,13 +132,14 @@ class Persons:
 
     def readings(self, query: Query) -> AuditPage:
         """A page of who read what, newest first. Raises `BadRequest`."""
-        page, stored = self._read(AUDIT, _wish(query, ()))
+        page, stored = self.read_page(AUDIT, _wish(query, ()))
         return AuditPage([reading_view(self._flow, one) for one in stored], _next(page))
 
     def find(self, key: str) -> tuple[EntityKey, IdentityState]:
         """The state behind an identity key; a bare user id works too. Raises `NotFound`."""
-        for candidate in (key, f"user:{key}"):
-            entity = self._namer.identity(candidate)
+        erased = entity_of_erased(key)
+        named = (self._namer.identity(candidate) for candidate in (key, f"user:{key}"))
+        for entity in (erased, *named) if erased else named:
             state = self._flow.projection.identity(entity)
             if state is not None:
                 return entity, state
@@ -148,12 +150,13 @@ class Persons:
         stored = self._flow.event_log.find_request(state.decisions[-1].request_id) if state.decisions else None
         return list(_decision(stored.event.outcome).reasons) if stored is not None and stored.event.outcome else []
 
-    def _open(self, route: str, key: str) -> tuple[EntityKey, IdentityState]:
+    def open(self, route: str, key: str) -> tuple[EntityKey, IdentityState]:
+        """The state behind a key, to be read; that is noted. Raises `NotFound`."""
         entity, state = self.find(key)
         self._audit.note(self._reader, route, entity)
         return entity, state
 
-    def _read(self, identity: EntityKey, wish: Wish) -> tuple[Page, list[Stored]]:
+    def read_page(self, identity: EntityKey, wish: Wish) -> tuple[Page, list[Stored]]:
         """A page and its events; it ends early before it grows too large."""
         recent = self._flow.projection.states.recent.entries(identity)
         page = read_timeline(recent, self._kept, identity, wish)

@@ -7,13 +7,14 @@ import msgspec
 
 from abuse_service.console_api.audit import Audit, Reader
 from abuse_service.console_api.clusters import change_link
+from abuse_service.console_api.erasures import Desk as ErasingDesk
+from abuse_service.console_api.erasures import request_erasure, show_erasure, show_erasures
 from abuse_service.console_api.joins import import_links, show_pending
 from abuse_service.console_api.lists import change_list, show_list, show_lists
 from abuse_service.console_api.policies import Policies
 from abuse_service.console_api.reading import KeptIndex, Persons
 from abuse_service.console_api.views import decision_view, event_view, rejected_view
 from abuse_service.errors import BadRequest, NotFound
-from abuse_service.events.entity import EntityNamer
 from abuse_service.events.event import OWN_SOURCE, RULE_RELEASED, Event
 from abuse_service.flow import Flow
 from abuse_service.versions import Versions
@@ -27,11 +28,9 @@ _CHANGES = {"add": "added", "remove": "removed"}
 _encode = msgspec.json.Encoder().encode
 
 
-class Desk(Protocol):
+class Desk(ErasingDesk, Protocol):
     """What these routes need of a service."""
 
-    flow: Flow
-    namer: EntityNamer
     versions: Versions
     kept_index: KeptIndex
     audit: Audit
@@ -104,6 +103,8 @@ async def answer_console(desk: Desk, visitor: Visitor, method: str, path: str, q
         raise NotFound("no such route")
     if head == "policy":
         return _encode(Policies(desk.flow, desk.versions).look_up(name, asked))
+    if head == "erasures":
+        return _encode(show_erasure(desk, name) if name else show_erasures(desk, min(_limit(asked), _MOST_ROWS)))
     return _encode(_look_up(console, head, name, asked))
 
 
@@ -136,6 +137,8 @@ async def _change(desk: Desk, visitor: Visitor, head: str, name: str, body: byte
     if head == "clusters" and (verb := name.rpartition("/")[2]) in ("cut", "restore"):
         entity, state = Console(desk, visitor).persons.find(name.rpartition("/")[0])
         return await change_link(desk.flow, entity, state, body, visitor.source, is_cut=verb == "cut")
+    if head == "identities" and name.endswith("/erase"):
+        return await request_erasure(desk, visitor, name.removesuffix("/erase"), body)
     if head == "links":
         return await import_links(desk.flow, desk.namer, body, visitor.source)
     if head == "rules" and name.endswith("/release"):

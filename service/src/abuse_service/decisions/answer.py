@@ -14,8 +14,11 @@ from abuse_service.decisions.decision import Decision, RuleOutcome, RuleState
 from abuse_service.policy.document import Mode
 
 
-def classification(decision: Decision) -> Classification:
-    """The answer of ``/api/classify``, to the last field."""
+def classification(decision: Decision, identity_key: str | None = None) -> Classification:
+    """The answer of ``/api/classify``, to the last field.
+
+    ``identity_key`` as the caller computes it too: a decision on somebody who was erased has another.
+    """
     fired = [outcome for outcome in decision.rules if outcome.state is RuleState.FIRED]
     matched = [outcome for outcome in decision.rules if outcome.state is not RuleState.ABSTAINED]
     return Classification(
@@ -28,7 +31,7 @@ def classification(decision: Decision) -> Classification:
             retry_after_seconds=decision.retry_after_seconds,
         ),
         context=ClassifyContext(
-            identity_key=decision.identity_key,
+            identity_key=identity_key or decision.identity_key,
             current_spend_1h=decision.current_spend_1h,
             is_new_user=decision.is_new_user,
             requests_per_second=decision.requests_per_second,
@@ -62,11 +65,11 @@ def failed_classification(identity_key: str, *, is_enforced: bool = True) -> Cla
     )
 
 
-def auth_answer(decision: Decision) -> AuthEventAnswer:
-    """The answer of ``/api/auth-event``."""
+def auth_answer(decision: Decision, identity_key: str | None = None) -> AuthEventAnswer:
+    """The answer of ``/api/auth-event``; ``identity_key`` as in `classification`."""
     return AuthEventAnswer(
         success=True,
-        identity_key=decision.identity_key,
+        identity_key=identity_key or decision.identity_key,
         verdict=decision.verdict,
         signals=list(decision.signals),
         risk_score=decision.risk_score,

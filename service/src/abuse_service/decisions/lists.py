@@ -9,6 +9,7 @@ import msgspec
 
 from abuse_service.enrichment.mail import read_mail
 from abuse_service.events.entity import KIND_NAMES, EntityKey, EntityKind, EntityNamer
+from abuse_service.events.scrub import ERASED
 from abuse_service.identities.merge import newest
 from abuse_service.identities.state import IdentityState
 from abuse_service.identities.tenure import Ended, tenures
@@ -82,6 +83,13 @@ class Lists:
         """Make room: what expired before this instant goes."""
         for entry in [one for one in self.entries() if not one.holds(at_ms)]:
             self.remove(entry.list_name, entry.key)
+
+    def forget_reason(self, key: EntityKey, position: int) -> None:
+        """Let go of the reason why an entity is in a list since a position."""
+        named = self.index.get(key, {})
+        for name, entry in named.items():
+            if entry.position == position:
+                named[name] = msgspec.structs.replace(entry, reason=ERASED)
 
     def entries(self, list_name: str | None = None) -> list[Entry]:
         """The entries of one list or of all, those added first before the others."""

@@ -65,6 +65,11 @@ class Standing:
         self.lists.restore(stood.entries)
         self.guarded.update({rule.rule_id: rule for rule in stood.guarded})
 
+    def forget(self, position: int, event: Event) -> None:
+        """Let go of the reason that somebody wrote in the change of a list at a position of the log."""
+        for key in event.entities:
+            self.lists.forget_reason(key, position)
+
     def _change_list(self, position: int, event: Event) -> None:
         said = _decode(event.body, type=ListChange)
         [key] = event.entities

@@ -47,6 +47,9 @@ OWN_TYPES = frozenset(
 )
 """Types of events that the service itself makes. A sender who uses one in a batch means something else."""
 
+ERASING_TYPES = frozenset({USER_DELETED, IDENTITY_ERASED})
+"""Types of events upon which an identity is erased."""
+
 FUTURE_TOLERANCE_MS = 5 * 60_000
 """A time in the future counts as receipt plus at most this."""
 

@@ -1,4 +1,4 @@
-"""What of each type of event tells a person, field by field: what an erasure keeps, and as what (0020).
+"""What of each type of event tells a person, field by field: what an erasure keeps, and as what (0023).
 
 A field that stands nowhere here goes. A test holds the tables against the contract, so that no new field is forgotten.
 """

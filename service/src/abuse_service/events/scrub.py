@@ -1,4 +1,4 @@
-"""An event without the person in it: what is counted, linked and judged by stays, tokens stand for the rest (0020)."""
+"""An event without the person in it: what is counted, linked and judged by stays, tokens stand for the rest (0023)."""
 
 import re
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ class Scrubber:
 
     def __init__(self, tokens: Tokens, *, drops_tokens: bool = False) -> None:
         """With ``drops_tokens`` nothing stays by which equal values can be told, nor what an event links."""
-        self._tokens = tokens
+        self.tokens = tokens
         self.drops_tokens = drops_tokens
 
     def scrub(self, event: Event) -> Event:
@@ -90,7 +90,7 @@ class Scrubber:
             return None
         if self.drops_tokens:
             return "~"
-        return self._tokens.of_mail(value) if rule is Kept.MAIL else self._tokens.of(value)
+        return self.tokens.of_mail(value) if rule is Kept.MAIL else self.tokens.of(value)
 
 
 def name_erased(identity: str | None, entity: EntityKey | None) -> str | None:

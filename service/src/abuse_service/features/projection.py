@@ -11,8 +11,10 @@ from abuse_service.events.entity import STRONG_KINDS, EntityKey, EntityKind, Str
 from abuse_service.events.event import (
     ACCOUNT_JUDGED,
     CUSTOMER_LINKED,
+    ERASING_TYPES,
     LINK_CUT,
     LINK_RESTORED,
+    LIST_CHANGED,
     ORG_DELETED,
     OWN_SOURCE,
     PENDING_EXPIRED,
@@ -22,9 +24,11 @@ from abuse_service.events.event import (
     Event,
     Facts,
 )
+from abuse_service.events.scrub import Scrubber
 from abuse_service.events.tokens import Tokens
 from abuse_service.features.catalog import Catalog, Occurrence
 from abuse_service.features.upkeep import Fill, Kept, Upkeep
+from abuse_service.identities.erasure import Erasures
 from abuse_service.identities.fold import fold
 from abuse_service.identities.fold_memberships import organizations_of
 from abuse_service.identities.places import note_place
@@ -60,10 +64,12 @@ class Expired(msgspec.Struct, frozen=True):
 class Projection:
     """Folds events into states, one at a time, in any order that the log allows."""
 
-    def __init__(self, states: States, catalog: Catalog, tokens: Tokens) -> None:
+    def __init__(self, states: States, catalog: Catalog, tokens: Tokens, *, drops_tokens: bool = False) -> None:
+        """``drops_tokens`` says whether an erasure leaves nothing by which equal values can be told."""
         self.states = states
         self.catalog = catalog
         self._tokens = tokens
+        self.erasures = Erasures(Scrubber(tokens, drops_tokens=drops_tokens))
         self.reservations = Reservations()
         self.upkeep = Upkeep.whole(catalog.kept)
 
@@ -87,23 +93,38 @@ class Projection:
         if event.joins:
             self._apply_joined(position, event, content)
         elif event.type in _CUTS and event.source == OWN_SOURCE:
-            self._cut(event)
+            self._cut(position, event)
+        elif event.type == LIST_CHANGED and event.source == OWN_SOURCE:
+            self._note_list(position, event)
         elif event.identity_entity is not None:
             if event.request_id or event.type == REQUEST_COST_REPORTED:
                 self._pass_reservations(event, content)
             self._fold(position, event, content, event.identity_entity, event.identity or "")
+            if event.type in ERASING_TYPES:
+                self.erasures.request(event.identity_entity, event.received_at_ms)
         elif event.type == PENDING_EXPIRED and event.source == OWN_SOURCE:
             for expired in msgspec.json.decode(event.body, type=Expired).positions:
                 self.states.joins.stop_waiting(expired)
         elif event.type == RECORD_READ and event.source == OWN_SOURCE:
             self.states.recent.note_event(AUDIT, position, event)
 
+    def clean(self, event: Event) -> Event:
+        """The event as it may be kept: without the person where that was erased."""
+        return self.erasures.clean(event, self.states.joins.owners)
+
     def note_position(self, position: int, event: Event) -> None:
         """An event that was folded before is in the log now."""
         if position and event.identity_entity is not None:
             self.states.recent.note_event(event.identity_entity, position, event)
 
-    def _cut(self, event: Event) -> None:
+    def _note_list(self, position: int, event: Event) -> None:
+        """What was said in lists of an entity is found where an identity's events are."""
+        for key in event.entities if position else ():
+            self.states.recent.note_event(key, position, event)
+
+    def _cut(self, position: int, event: Event) -> None:
+        if position and event.identity_entity is not None:
+            self.states.recent.note_event(event.identity_entity, position, event)
         state = self.states.edit(event.identity_entity or b"")
         for key in event.entities:
             entity = self.states.edit(key)
@@ -227,6 +248,12 @@ class Projection:
             return
         if position:
             self.states.recent.note_event(owner, position, event)
+        erasures = self.erasures
+        if owner in erasures.settled:
+            event = erasures.scrubber.scrub(event)
+            content, identity = content_of(event), event.identity or ""
+        elif (refold := erasures.refolds.get(owner)) is not None:
+            refold.take_new(position, event)
         edit = self.states.edit
         at_ms = event.occurred_at_ms
         state = edit(owner)
@@ -240,8 +267,7 @@ class Projection:
             state.first_seen_ms = at_ms
         if at_ms > state.last_seen_ms:
             state.last_seen_ms = at_ms
-        if event.type != CUSTOMER_LINKED:
-            fold(state.record, event, content)
+        fold(state.record, event, content)
         if event.type == ORG_DELETED:
             self._end_organizations(event)
         if event.facts is not None:

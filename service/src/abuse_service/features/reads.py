@@ -68,7 +68,7 @@ def _compile(text: str, path: str) -> Expression:
 
 
 def _check_personal(name: str, said: Declaration) -> None:
-    """Refuse to read what an erasure takes (0020): a feature says the same before and after it."""
+    """Refuse to read what an erasure takes (0023): a feature says the same before and after it."""
     for key, text in _texts(said):
         path = f"features.{name}.{key}"
         expression = _compile(text, path)

@@ -13,7 +13,15 @@ from abuse_client.contract import (
     Wire,
 )
 from abuse_service.events.content import Content
-from abuse_service.events.event import Event
+from abuse_service.events.event import (
+    ACCOUNT_JUDGED,
+    CUSTOMER_LINKED,
+    IDENTITY_ERASED,
+    LINK_CUT,
+    LINK_RESTORED,
+    LIST_CHANGED,
+    Event,
+)
 from abuse_service.identities.fold_memberships import fold_org, fold_snapshot
 from abuse_service.identities.fold_requests import fold_cost, fold_request
 from abuse_service.identities.fold_stripe import STRIPE_FOLDS, note_customer
@@ -29,6 +37,8 @@ _NOT_PROFILE = frozenset(
 )
 _PROFILE_FIELDS = tuple(name for name in AuthEventPayload.__struct_fields__ if name not in _NOT_PROFILE)
 _NOT_CHECKED = Check()
+_NOT_RECORDED = frozenset({ACCOUNT_JUDGED, CUSTOMER_LINKED, IDENTITY_ERASED, LINK_CUT, LINK_RESTORED, LIST_CHANGED})
+"""What the service itself does about somebody is no part of his record."""
 
 Fold = Callable[[Record, Event, Any], None]
 
@@ -36,6 +46,8 @@ Fold = Callable[[Record, Event, Any], None]
 def fold(record: Record, event: Event, content: Content | None) -> None:
     """Take one event into the record. Types without a place in it are counted together: senders make them up."""
     step = _FOLDS.get(event.type)
+    if step is None and event.type in _NOT_RECORDED:
+        return
     name = event.type if step is not None else "unknown"
     counts = record.event_counts
     counts[name] = counts.get(name, 0) + 1

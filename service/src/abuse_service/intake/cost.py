@@ -7,6 +7,7 @@ import msgspec
 from abuse_client.contract import CostPayload, MalformedJson, Reader, identity_key, known_user, nests_too_deep, repair
 from abuse_service.events.entity import EntityNamer
 from abuse_service.events.event import REQUEST_COST_REPORTED, Event
+from abuse_service.events.scrub import entity_of_erased
 from abuse_service.intake.receipt import Receipt
 
 
@@ -37,9 +38,11 @@ class CostIntake:
         reading = self._reader.read(body)
         payload = reading.value
         identity = identity_key(payload.kilo_user_id, payload.ip_address, payload.ja4_digest, payload.user_agent)
+        entity = None
         if known_user(payload.kilo_user_id) is None:
             # Without a user the report's own network facts may be missing; the classification knows better.
             identity = classified_as(payload.request_id) or identity
+            entity = entity_of_erased(identity) if identity.startswith("fingerprint:") else None
         report_id = f"report:{payload.request_id}:{payload.message_id}"
         event = Event(
             type=REQUEST_COST_REPORTED,
@@ -50,6 +53,6 @@ class CostIntake:
             event_key=self._namer.event_keys.of_id(receipt.source, REQUEST_COST_REPORTED, report_id),
             content_key=self._namer.event_keys.digest(str(payload.cost).encode()),
             identity=identity,
-            identity_entity=self._namer.identity(identity),
+            identity_entity=entity or self._namer.identity(identity),
         )
         return CostReading(event, payload, reading.malformed)

@@ -45,6 +45,7 @@ class SnapshotKeeper:
         self._folded = 0
         self._lost = {"dropped": 0, "expired": 0}
         self._taken_at = time.monotonic()
+        self._taking = asyncio.Lock()
 
     def note_folded(self, events: int) -> None:
         """Count events that the next image will hold."""
@@ -74,8 +75,12 @@ class SnapshotKeeper:
                 self._metrics.lost_reservations.labels(why=why).inc(count - self._lost[why])
                 self._lost[why] = count
 
-    async def take(self) -> None:
-        """Bring an image of the states as they are now to disk. On a full disk the old image stays."""
+    async def take(self) -> bool:
+        """Bring an image of the states as they are now to disk; False on a full disk, then the old image stays."""
+        async with self._taking:
+            return await self._take()
+
+    async def _take(self) -> bool:
         states = self._projection.states
         log_position, ahead = self._event_log.last_position, self._event_log.pending_requests
         snapshot = Snapshot(
@@ -101,8 +106,9 @@ class SnapshotKeeper:
             self._metrics.degraded.labels(part="snapshot").inc()
             log.warning("no snapshot: the data directory takes no more writes")
             await asyncio.sleep(_PAUSE_SECONDS)
+            return False
         except BaseException:
             states.abandon_cut()
             raise
-        else:
-            states.finish_cut()
+        states.finish_cut()
+        return True

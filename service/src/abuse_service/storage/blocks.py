@@ -1,6 +1,9 @@
-"""How committed events lie in a block: length-prefixed MessagePack lists, one an append."""
+"""How committed events lie in a block: length-prefixed MessagePack lists, one an append.
 
-from collections.abc import Iterable
+Where events were erased (0023) zeros fill the block up to the length that it had.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -14,23 +17,23 @@ _LENGTH_BYTES = 4
 _HEAD_BYTES = 5
 _ARRAY_16, _ARRAY_32 = 0xDC, 0xDD
 
+GONE = Event("", "", 0, 0, b"")
+"""What stands in a block where an event was erased: no event that was ever taken is as short."""
+_GONE = msgspec.Raw(_encode(GONE))
+
 
 def pack_events(events: list[Event]) -> bytes:
     """One append, ready to be laid into a block."""
-    packed = _encode(events)
-    return len(packed).to_bytes(_LENGTH_BYTES, "big") + packed
+    return _with_length(_encode(events))
 
 
 def unpack_block(body: bytes, skip: int = 0) -> Iterable[Event]:
     """The events of a block, in order; the first ``skip`` are left out, most of them unread."""
-    view, start = memoryview(body), 0
-    while start < len(body):
-        begin = start + _LENGTH_BYTES
-        start = begin + int.from_bytes(view[start:begin], "big")
-        if skip and (events := _count(view[begin : begin + _HEAD_BYTES])) <= skip:
+    for part in _parts(body):
+        if skip and (events := _count(part[:_HEAD_BYTES])) <= skip:
             skip -= events
             continue
-        yield from _decode(view[begin:start])[skip:] if skip else _decode(view[begin:start])
+        yield from _decode(part)[skip:] if skip else _decode(part)
         skip = 0
 
 
@@ -38,18 +41,50 @@ def pick_events(body: bytes, places: Iterable[int]) -> dict[int, Event]:
     """Some of a block's events by their places from 0, the others unread; a place beyond its end is left out."""
     found: dict[int, Event] = {}
     wanted = sorted(places)
-    view, start, first = memoryview(body), 0, 0
-    while start < len(body) and len(found) < len(wanted):
-        begin = start + _LENGTH_BYTES
-        start = begin + int.from_bytes(view[start:begin], "big")
-        end = first + _count(view[begin : begin + _HEAD_BYTES])
+    first = 0
+    for part in _parts(body):
+        if len(found) == len(wanted):
+            break
+        end = first + _count(part[:_HEAD_BYTES])
         if wanted[len(found)] < end:
-            raws = _split(view[begin:start])
+            raws = _split(part)
             while len(found) < len(wanted) and wanted[len(found)] < end:
                 place = wanted[len(found)]
                 found[place] = _decode_one(raws[place - first])
         first = end
     return found
+
+
+def replace_in_block(body: bytes, places: Sequence[int]) -> tuple[bytes, int]:
+    """A block of the same length in which the events at these places are gone; and how many of the places it has.
+
+    ``places`` count from 0 and are in order; those behind the block's end are left to the next. The other events stay
+    to the byte.
+    """
+    first = reached = 0
+    parts: list[bytes] = []
+    for part in _parts(body):
+        events = _split(part)
+        while reached < len(places) and places[reached] < first + len(events):
+            events[places[reached] - first] = _GONE
+            reached += 1
+        first += len(events)
+        parts.append(_with_length(_encode(events)))
+    return b"".join(parts).ljust(len(body), b"\0"), reached
+
+
+def _parts(body: bytes) -> Iterator[memoryview]:
+    view, start = memoryview(body), 0
+    while start < len(body):
+        begin = start + _LENGTH_BYTES
+        start = begin + int.from_bytes(view[start:begin], "big")
+        if start == begin:
+            return  # the filling
+        yield view[begin:start]
+
+
+def _with_length(packed: bytes) -> bytes:
+    return len(packed).to_bytes(_LENGTH_BYTES, "big") + packed
 
 
 def _count(head: memoryview) -> int:

@@ -1,5 +1,6 @@
--- What one data directory keeps. The log (block) is the truth; event_key and request index it; state, claim, unnamed,
--- timeline, crowd, mark and snapshot are a projection that can be rebuilt from it at any time.
+-- What one data directory keeps. The log (block, and scrubbed where events of it were erased) is the truth; event_key and
+-- request index it; the tables of states (storage/states.py), claim, unnamed, timeline, crowd, mark and snapshot are a
+-- projection that can be rebuilt from it at any time.
 
 CREATE TABLE IF NOT EXISTS meta (
     name  TEXT PRIMARY KEY,
@@ -13,6 +14,21 @@ CREATE TABLE IF NOT EXISTS block (
     body     BLOB    NOT NULL
 );
 
+-- The events of which the block says that they are gone, as an erasure left them, and the few that outlive the log where
+-- it was dropped: MessagePack.
+CREATE TABLE IF NOT EXISTS scrubbed (
+    position INTEGER PRIMARY KEY CHECK (position > 0),
+    body     BLOB NOT NULL
+);
+
+-- Who was erased, and when that was asked for; done once nothing of the person is left.
+CREATE TABLE IF NOT EXISTS erasure (
+    entity          BLOB PRIMARY KEY CHECK (length(entity) = 17),
+    requested_at_ms INTEGER NOT NULL,
+    done_at_ms      INTEGER
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS erasure_requested ON erasure (requested_at_ms);
+
 CREATE TABLE IF NOT EXISTS event_key (
     key      BLOB PRIMARY KEY CHECK (length(key) = 16),
     position INTEGER NOT NULL,
@@ -23,11 +39,6 @@ CREATE TABLE IF NOT EXISTS request (
     request_id INTEGER PRIMARY KEY CHECK (request_id > 0),
     position   INTEGER NOT NULL
 );
-
-CREATE TABLE IF NOT EXISTS state (
-    key  BLOB PRIMARY KEY CHECK (length(key) = 17),
-    body BLOB NOT NULL
-) WITHOUT ROWID;
 
 -- Who claims a Stripe id: the keys of the id and of the owner's state, and the position at which that was learned.
 CREATE TABLE IF NOT EXISTS claim (

@@ -26,9 +26,10 @@ INSERT OR IGNORE INTO request (request_id, position)
 SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(:requests)
 """
 
-# :keys is one blob of 17 bytes a key, :bodies one blob, :spans a JSON list of [offset from 1, length].
+# :keys is one blob of 17 bytes a key, :bodies one blob, :spans a JSON list of [offset from 1, length]. {table} is one
+# of the tables of states.
 PUT_STATES = """
-INSERT INTO state (key, body)
+INSERT INTO {table} (key, body)
 SELECT substr(:keys, key * 17 + 1, 17), substr(:bodies, json_extract(value, '$[0]'), json_extract(value, '$[1]'))
 FROM json_each(:spans) WHERE true
 ON CONFLICT (key) DO UPDATE SET body = excluded.body
@@ -80,6 +81,8 @@ PUT_META = """
 INSERT INTO meta (name, value) VALUES (?, ?)
 ON CONFLICT (name) DO UPDATE SET value = excluded.value
 """
+
+ADD_ERASURE = "INSERT OR IGNORE INTO erasure (entity, requested_at_ms) VALUES (?, ?)"
 
 ADD_REJECTED = """
 INSERT INTO rejected (received_at_ms, source, place, path, message, body) VALUES (?, ?, ?, ?, ?, ?)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from abuse_service.errors import StorageUnavailable
+from abuse_service.errors import RefusedToStart, StorageUnavailable
 from abuse_service.events.entity import EntityKey
 from abuse_service.events.event import Event, Stored
 from abuse_service.events.log import Appended, Rejected
@@ -19,12 +19,16 @@ from abuse_service.replay.snapshot import Snapshot
 from abuse_service.storage import statements
 from abuse_service.storage.blocks import pick_events, unpack_block
 from abuse_service.storage.directory import DataDirectory
+from abuse_service.storage.erase import read_scrubbed
+from abuse_service.storage.erasures import SqliteErasures
 from abuse_service.storage.index import INDEXED_POSITION, Generation, RecentIndex, chunks, request_rows
+from abuse_service.storage.journal import ErasureJournal
 from abuse_service.storage.key_file import key_file_beside, read_secret
 from abuse_service.storage.quarantine import SqliteQuarantine
 from abuse_service.storage.reading import KeptIndex, Step, clear_index, index_steps
 from abuse_service.storage.request_ids import RequestIds, reserve_block
-from abuse_service.storage.states import write_cut
+from abuse_service.storage.retention import drop_blocks, find_droppable, log_begins, read_spared
+from abuse_service.storage.states import TABLES, table_of, write_cut
 from abuse_service.storage.writer import Task, Waiting, Writer, wait
 from abuse_service.telemetry import log
 
@@ -48,9 +52,14 @@ class SqliteStore:
         try:
             self._reader = self.directory.connect()
             self.directory.prepare(self._reader)
-            self.secret = read_secret(key_file or key_file_beside(path), self._reader)
+            key_file = key_file or key_file_beside(path)
+            self.secret = read_secret(key_file, self._reader)
+            journal = ErasureJournal(key_file.with_suffix(".erased"))
+            self.erasures = SqliteErasures(self._reader, self._run, self._forget_block, journal)
+            self.restored = self.erasures.take_journal()
             self._last_position = self._find_last_position()
             self._ids = RequestIds(reserve_block(self._reader))
+            self.first_position = log_begins(self._reader)
         except sqlite3.Error as error:
             self.directory.close()
             raise StorageUnavailable(f"can't open the database in {path}: {error}") from None
@@ -77,7 +86,8 @@ class SqliteStore:
         self._loop = loop
         self._read_index()
         connection = self.directory.connect()
-        self._writer = Writer(connection, self._index, self._last_position, self._done_on_writer_thread)
+        note = self.erasures.note_in_journal
+        self._writer = Writer(connection, self._index, self._last_position, self._done_on_writer_thread, note)
 
     def append(
         self, events: list[Event], rejected: list[Rejected] | None = None, then: Then | None = None
@@ -102,16 +112,21 @@ class SqliteStore:
         self._enqueue(wait([event], [], may_wait=True, context=(None, then)))
 
     def read(self, after: int, limit: int = 0) -> Iterator[Stored]:
-        """Events behind position ``after`` in order, all or ``limit``."""
+        """Events behind position ``after`` in order, all or ``limit``; of those that were dropped the few that stay."""
+        given = 0
+        for stored in read_spared(self._reader, after, self.first_position):
+            yield stored
+            given += 1
+            if given == limit:
+                return
         first = self._reader.execute(
             "SELECT coalesce(max(position), 0) FROM block WHERE position <= ?", (after + 1,)
         ).fetchone()[0]
-        given = 0
         rows = self._reader.execute("SELECT position, body FROM block WHERE position >= ? ORDER BY position", (first,))
         for start, body in rows:
             skip = max(0, after + 1 - start)
             for position, event in enumerate(unpack_block(body, skip), start + skip):
-                yield Stored(position, event)
+                yield self._stored(position, event)
                 given += 1
                 if given == limit:
                     return
@@ -134,6 +149,8 @@ class SqliteStore:
 
     def find(self, position: int) -> Stored | None:
         """The event at a position."""
+        if position < self.first_position:
+            return next(read_spared(self._reader, position - 1, position + 1), None)
         first, events = self._recent_block
         if not first <= position < first + len(events):
             row = self._reader.execute(
@@ -143,7 +160,8 @@ class SqliteStore:
                 return None
             first, events = row[0], list(unpack_block(row[1]))
             self._recent_block = (first, events)
-        return Stored(position, events[position - first]) if first <= position < first + len(events) else None
+        is_there = first <= position < first + len(events)
+        return self._stored(position, events[position - first]) if is_there else None
 
     def find_all(self, positions: Sequence[int]) -> list[Stored]:
         """The events at these positions, in this order; those that are gone are left out."""
@@ -154,13 +172,15 @@ class SqliteStore:
                 "SELECT position, body FROM block WHERE position <= ? ORDER BY position DESC LIMIT 1", (wanted[0],)
             ).fetchone()
             if row is None:
+                spared = read_spared(self._reader, wanted[-1] - 1, wanted[0] + 1)
+                found |= {stored.position: stored.event for stored in spared}
                 break
             first, body = row
             inside = [position for position in wanted if position >= first]
             del wanted[: len(inside)]
             picked = pick_events(body, [position - first for position in inside])
             found |= {first + place: event for place, event in picked.items()}
-        return [Stored(position, found[position]) for position in positions if position in found]
+        return [self._stored(position, found[position]) for position in positions if position in found]
 
     @property
     def last_position(self) -> int:
@@ -203,7 +223,7 @@ class SqliteStore:
 
     def load(self, key: bytes) -> bytes | None:
         """The packed state of the last finished cut."""
-        row = self._reader.execute("SELECT body FROM state WHERE key = ?", (key,)).fetchone()
+        row = self._reader.execute(f"SELECT body FROM {table_of(key)} WHERE key = ?", (key,)).fetchone()
         return row[0] if row else None
 
     def load_owners(self, join: EntityKey) -> dict[EntityKey, int]:
@@ -229,6 +249,18 @@ class SqliteStore:
         """What the states on disk are an image of."""
         row = self._reader.execute("SELECT body FROM snapshot").fetchone()
         return msgspec.msgpack.decode(row[0], type=Snapshot) if row else None
+
+    async def drop_oldest(self, before_ms: int, most: int, held: int) -> int:
+        """Drop some of the oldest blocks that hold nothing received since an instant; how many.
+
+        None of them holds an event behind ``held`` or the image. Raises `StorageUnavailable`.
+        """
+        number = find_droppable(self._reader, before_ms, most, held)
+        if number:
+            await self._run(lambda connection: drop_blocks(connection, number))
+            self._forget_block()
+            self.first_position = log_begins(self._reader)
+        return number
 
     async def write_snapshot(self, cut: Cut, snapshot: Snapshot) -> None:
         """Bring the index up to date and replace the image on disk. Raises `StorageUnavailable`; then both stay."""
@@ -266,10 +298,16 @@ class SqliteStore:
             raise StorageUnavailable(f"the data directory takes no more writes ({error})") from None
 
     def discard_snapshot(self) -> None:
-        """Forget the image; only before `start`."""
+        """Forget the image; only before `start`. Raises `RefusedToStart` where it holds what the log no longer does."""
+        if self.first_position > 1:
+            raise RefusedToStart(
+                f"the log begins at position {self.first_position}, and the image that holds what came before has "
+                "another format than this version reads; start the version that wrote it (see retention_days)"
+            )
         try:
             self._reader.execute("BEGIN IMMEDIATE")
-            self._reader.execute("DELETE FROM state")
+            for table in TABLES:
+                self._reader.execute(f"DELETE FROM {table}")
             self._reader.execute("DELETE FROM claim")
             self._reader.execute("DELETE FROM unnamed")
             self._reader.execute("DELETE FROM snapshot")
@@ -296,11 +334,18 @@ class SqliteStore:
         assert self._writer is not None
         self._writer.submit(entry)
 
-    async def _run(self, run: Callable[[sqlite3.Connection], Any]) -> None:
+    def _stored(self, position: int, event: Event) -> Stored:
+        # Where an event was erased, what is left of it lies beside the log.
+        return Stored(position, event if event.type else read_scrubbed(self._reader, position))
+
+    def _forget_block(self) -> None:
+        self._recent_block = (0, [])
+
+    async def _run(self, run: Callable[[sqlite3.Connection], Any], *, alone: bool = False) -> None:
         assert self._loop is not None
         assert self._writer is not None
         future: asyncio.Future[None] = self._loop.create_future()
-        self._writer.submit(Task(run, future))
+        self._writer.submit(Task(run, future, is_alone=alone))
         await future
 
     def _done_on_writer_thread(self, entries: list[Waiting | Task]) -> None:
