@@ -11,7 +11,7 @@ from abuse_service.errors import DirectoryInUse, RefusedToStart, StorageUnavaila
 from abuse_service.storage.states import TABLES, make_table
 
 DATABASE_NAME = "abuse.db"
-FORMAT_VERSION = 5
+FORMAT_VERSION = 6
 
 
 class DataDirectory:
