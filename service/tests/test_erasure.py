@@ -70,6 +70,9 @@ async def test_late_events_bring_nothing_back(tmp_path: Path) -> None:
         assert told["identity_key"] == f"user:{USER}"
         cost = {"request_id": answer["request_id"], "message_id": "ada-message-id", "cost": 7, "kilo_user_id": USER}
         await service.flow.take_cost(json.dumps(cost).encode(), "cloud")
+        # One that names nobody: whose it is, the request says.
+        cost |= {"message_id": "another", "kilo_user_id": None, "ip_address": "198.51.100.77"}
+        await service.flow.take_cost(json.dumps(cost).encode(), "cloud")
         await send(
             service,
             event("user.email_changed", NOW_MS, kilo_user_id=USER, email="ada.secret@example.net"),

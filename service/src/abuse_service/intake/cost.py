@@ -42,7 +42,7 @@ class CostIntake:
         if known_user(payload.kilo_user_id) is None:
             # Without a user the report's own network facts may be missing; the classification knows better.
             identity = classified_as(payload.request_id) or identity
-            entity = entity_of_erased(identity) if identity.startswith("fingerprint:") else None
+            entity = entity_of_erased(identity)
         report_id = f"report:{payload.request_id}:{payload.message_id}"
         event = Event(
             type=REQUEST_COST_REPORTED,
