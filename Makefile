@@ -78,7 +78,7 @@ lock: ## Resolve requirements/*.txt again; UPGRADE=1 takes newer versions
 	@test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv; }
 	$(LOCK) $(WINGS:%=%/pyproject.toml) requirements/dev.in --output-file requirements/dev.txt \
 		--no-emit-package abuse-client --no-emit-package abuse-service --no-emit-package cloud
-	@set -e; for edition in $(EDITIONS); do \
+	@set -e; for edition in $(EDITIONS) peers; do \
 		$(LOCK) requirements/$$edition.in --output-file requirements/$$edition.txt; done
 
 clean: ## Remove .venv and caches

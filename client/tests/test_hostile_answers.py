@@ -257,3 +257,23 @@ def test_several_loops_share_client(sink):
     for _ in range(3):
         assert asyncio.run(client.classify_request({})) is not None
     asyncio.run(client.close())
+
+
+def test_loops_at_once_share_client(sink):
+    """Event loops in several threads ask and report through one client at the same time."""
+    client = AsyncAbuseClient(sink.url)
+    answers = []
+
+    async def ask():
+        client.report_event({"type": "x", "data": None})
+        answers.extend(await asyncio.gather(*[client.classify_request({}, deadline=10) for _ in range(10)]))
+        assert await client.flush(10)
+
+    threads = [threading.Thread(target=lambda: asyncio.run(ask())) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    asyncio.run(client.close())
+    assert [answer.request_id for answer in answers] == [17] * 50
+    assert len(sink.events) == 5

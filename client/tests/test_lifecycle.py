@@ -187,6 +187,52 @@ def test_idle_client_has_no_thread(sink):
     assert ours() == []
 
 
+def test_idle_client_sleeps(sink):
+    """A client that was used and now is not takes no processor time: its thread is not even woken."""
+    with AbuseClient(sink.url) as client:
+        client.report_event(BLOCK)
+        assert client.classify_request({}) is not None
+        assert client.flush(5)
+        time.sleep(0.2)
+        loop, turns = client._engine._running.loop, []
+        waits = loop._wait
+        loop._wait = lambda timeout: (turns.append(timeout), waits(timeout))[1]
+        client.report_event(BLOCK)
+        assert client.flush(5)
+        time.sleep(0.2)
+        turns.clear()
+        time.sleep(0.6)
+        assert turns == []
+
+
+def test_first_report_does_not_wait(sink, monkeypatch):
+    """Not even the first report waits for certificates to be read or a connection to be made."""
+
+    def begin_slowly(*_):
+        time.sleep(1.0)
+        raise OSError("an unreadable certificate")
+
+    monkeypatch.setattr("abuse_client.engine.Service", begin_slowly)
+    with AbuseClient(sink.url, exit_flush_s=0) as client:
+        begun = time.monotonic()
+        client.report_event(BLOCK)
+        assert time.monotonic() - begun < 0.3
+        time.sleep(1.2)
+
+
+def test_process_end_tries_once_more(sink, behaviour):
+    """What waits for a failing service to recover is tried once more when the client closes."""
+    sink.behave(*[behaviour(503)] * 6)
+    client = AbuseClient(sink.url)
+    client.report_event(BLOCK)
+    sink.wait_for(5, within_s=20)
+    client.close()
+    assert len(sink.received) >= 6
+    closed_at = time.monotonic()
+    client.close()
+    assert time.monotonic() - closed_at < 0.5
+
+
 def test_closed_client_drops(sink, caplog):
     """After closing, reports are dropped and counted, questions are ``None``; closing again does no harm."""
     client = AbuseClient(sink.url)

@@ -17,6 +17,7 @@ from abuse_client.tally import Tally
 
 TOO_LARGE = 413
 SHORTEST_WAIT_S = 0.01
+REPORTS_A_TURN = 25
 
 
 class Delivery:
@@ -30,15 +31,22 @@ class Delivery:
         self._circuit = Circuit()
         self._ids = EventIds()
         self._hurried = asyncio.Event()
+        self._hurries = 0
 
     async def deliver(self, batch: Batch) -> None:
         """Send the sound ones of a batch and count what became of each."""
-        sound = [report for report in batch.reports if self._identify(report)]
+        sound: list[Report] = []
+        for number, report in enumerate(batch.reports, start=1):
+            if self._identify(report):
+                sound.append(report)
+            if number % REPORTS_A_TURN == 0:
+                await asyncio.sleep(0)  # lets the host's threads have the interpreter
         if sound:
             await self._deliver(sound)
 
     def hurry(self) -> None:
         """Try once more now whatever waits for the service to recover, unless the service asked for the pause."""
+        self._hurries += 1
         self._circuit.hurry()
         self._hurried.set()
         self._hurried.clear()  # who waits has been let go, who comes later waits again
@@ -74,13 +82,17 @@ class Delivery:
     async def _send(self, path: str, body: bytes) -> Answer:
         begun, attempt = time.monotonic(), 1
         while True:
+            hurries = self._hurries
             outcome = await self._attempt(path, body)
             pause_s = pause_before_retry(attempt, outcome, time.monotonic() - begun)
             if pause_s is None:
                 break
             kind = outcome.kind if isinstance(outcome, NoAnswer) else f"status {outcome.status}"
             self._failures.tell(f"{path} will be tried again, {kind}", _detail(outcome))
-            await self._pause(pause_s)
+            if self._hurries == hurries:
+                await self._pause(pause_s)
+            else:  # the end came while the attempt was under way
+                self._circuit.hurry()
             attempt += 1
         if isinstance(outcome, NoAnswer):
             raise outcome

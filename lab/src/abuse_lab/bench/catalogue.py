@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from abuse_lab.bench import classify, features, ingest, links, memory, rules, start
+from abuse_lab.bench import classify, client, features, ingest, links, memory, rules, start
 from abuse_lab.bench.figures import Result
 from abuse_lab.bench.options import Options
 
@@ -14,6 +14,7 @@ BENCHES: dict[str, Callable[[Options], Result]] = {
     "features": features.measure,
     "rules": rules.measure,
     "links": links.measure,
+    "client": client.measure,
 }
 
 
