@@ -39,6 +39,7 @@ GOALS = {
         "loop_stall_ms": 1,
         "memory_vs_setting": 1.1,
     },
+    "identities": {"read_vs_sqlite": 0.5, "update_vs_sqlite": 0.5, "timeline_p99_vs_query": 3},
 }
 MAY_BE_ZERO = {"lost_outage", "lost_exit", "lost_fork", "loop_stall_ms"}
 

@@ -269,6 +269,17 @@ def test_records_need_their_scope(guarded, path, token, status):
     assert get(guarded, path).status_code == 401
 
 
+def test_hits_of_a_rule_need_the_scope(guarded):
+    """Whom a rule hit is told to those who may read persons; the rest of the rule to everybody who may read."""
+    event = {"events": [blocked("hit", NOW_MS)]}
+    guarded.post("/api/events", event, headers=as_("cloud"))
+    guarded.post("/api/classify", {"kilo_user_id": "hit"}, headers=as_("cloud"))
+    path = "/api/console/policy/why/blocked-by-cloud"
+    once_there(lambda: get(guarded, path, "chief").json()["hits"], 1)
+    assert [hit["identity_key"] for hit in get(guarded, path, "chief").json()["hits"]] == ["user:hit"]
+    assert get(guarded, path, "ops").json()["hits"] == []
+
+
 def test_each_reading_is_noted(guarded):
     """Who read whose record by which route stands in the log, without a personal value; refused ones do not."""
     sent = {"kilo_user_id": "watched", "event_type": "signin", "email": "watched@example.com"}

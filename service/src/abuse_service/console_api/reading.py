@@ -38,6 +38,7 @@ _decision = msgspec.json.Decoder(Decision).decode
 MOST_ROWS = 500
 ROWS = 50
 _MOST_BODY_BYTES = 8 * 2**20
+_MOST_EMPTY_PAGES = 10
 _KEY_BYTES = 17
 _ENTITY_PARAMETERS = (
     "user",
@@ -157,6 +158,15 @@ class Persons:
         return entity, state
 
     def read_page(self, identity: EntityKey, wish: Wish) -> tuple[Page, list[Stored]]:
+        """A page and its events. Where none of them is there, or fits, those behind it are read as well."""
+        page, stored = self._read_once(identity, wish)
+        for _ in range(_MOST_EMPTY_PAGES):
+            if stored or page.before is None:
+                break
+            page, stored = self._read_once(identity, msgspec.structs.replace(wish, before=page.before))
+        return page, stored
+
+    def _read_once(self, identity: EntityKey, wish: Wish) -> tuple[Page, list[Stored]]:
         """A page and its events; it ends early before it grows too large."""
         recent = self._flow.projection.states.recent.entries(identity)
         page = read_timeline(recent, self._kept, identity, wish)

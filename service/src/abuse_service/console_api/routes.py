@@ -14,7 +14,7 @@ from abuse_service.console_api.lists import change_list, show_list, show_lists
 from abuse_service.console_api.policies import Policies
 from abuse_service.console_api.reading import KeptIndex, Persons
 from abuse_service.console_api.views import decision_view, event_view, rejected_view
-from abuse_service.errors import BadRequest, NotFound
+from abuse_service.errors import BadRequest, Forbidden, NotFound
 from abuse_service.events.event import OWN_SOURCE, RULE_RELEASED, Event
 from abuse_service.flow import Flow
 from abuse_service.versions import Versions
@@ -89,6 +89,14 @@ def _scope_to_read(path: str) -> str:
     return "records" if head in _OF_PERSONS or (head == "lists" and name) else "read"
 
 
+def _may_read_persons(visitor: Visitor) -> bool:
+    try:
+        visitor.require("records")
+    except Forbidden:
+        return False
+    return True
+
+
 async def answer_console(desk: Desk, visitor: Visitor, method: str, path: str, query: str, body: bytes) -> bytes:
     """The JSON that answers one request below ``/api/console/``."""
     is_change = method == "POST" and path != "policy/check"
@@ -102,7 +110,10 @@ async def answer_console(desk: Desk, visitor: Visitor, method: str, path: str, q
     if method != "GET":
         raise NotFound("no such route")
     if head == "policy":
-        return _encode(Policies(desk.flow, desk.versions).look_up(name, asked))
+        answer = Policies(desk.flow, desk.versions).look_up(name, asked)
+        if "hits" in answer and not _may_read_persons(visitor):
+            answer["hits"] = []
+        return _encode(answer)
     if head == "erasures":
         return _encode(show_erasure(desk, name) if name else show_erasures(desk, min(_limit(asked), _MOST_ROWS)))
     return _encode(_look_up(console, head, name, asked))

@@ -1,7 +1,7 @@
 """Which events are whose, in the order in which they happened.
 
 An entry is 16 bytes that sort by event time, then by position in the log; the last byte sieves by the event's type.
-Entries lie on disk in chunks, those of one identity and of at most `SPAN_MS` together (decision 0018).
+Entries lie on disk in chunks, those of one identity and of at most `SPAN_MS` together (decision 0025).
 """
 
 import bisect
