@@ -58,7 +58,9 @@ class EntityNamer:
     def __init__(self, secret: bytes) -> None:
         self.tokens = Tokens(secret)
         self.event_keys = EventKeys(secret)
-        self._secret = secret
+        # Keyed once and copied for each value: that takes two thirds of the time.
+        self._keyed = {kind: hashlib.blake2b(digest_size=HASH_BYTES, key=secret, person=kind.value) for kind in _KINDS}
+        self._by_name = {kind.name.lower(): kind for kind in StripeKind}
         self._known: dict[tuple[EntityKind | StripeKind, str], EntityKey] = {}
 
     def key(self, kind: EntityKind | StripeKind, value: str) -> EntityKey:
@@ -73,15 +75,17 @@ class EntityNamer:
 
     def joins(self, ids: Iterable[str]) -> tuple[EntityKey, ...]:
         """The keys of Stripe ids such as ``charge:ch_1``."""
-        split = (said.partition(":") for said in ids)
+        kinds, hash_value = self._by_name, self._hash
+        split = [said.partition(":") for said in ids]
         # Most are seen once or twice: remembered they would push out what is asked for again.
-        return tuple(self._hash(StripeKind[kind.upper()], value) for kind, _, value in split)
+        return tuple([hash_value(kinds[kind], value) for kind, _, value in split])
 
     def identity(self, identity_key: str) -> EntityKey:
         """The key of an identity, by its identity key (``user:…`` or ``fingerprint:…``)."""
         return self.key(EntityKind.USER, identity_key)
 
     def _hash(self, kind: EntityKind | StripeKind, value: str) -> EntityKey:
+        hasher = self._keyed[kind].copy()
+        hasher.update(value.encode())
         letter: bytes = kind.value
-        digest = hashlib.blake2b(value.encode(), digest_size=HASH_BYTES, key=self._secret, person=letter)
-        return letter + digest.digest()
+        return letter + hasher.digest()

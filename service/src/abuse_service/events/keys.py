@@ -10,19 +10,24 @@ class EventKeys:
     """Makes keys with one secret."""
 
     def __init__(self, secret: bytes) -> None:
-        self._secret = secret
+        # Keyed once and copied for each event: that takes two thirds of the time.
+        self._ids = hashlib.blake2b(digest_size=_ID_BYTES, key=secret, person=b"event")
+        self._contents = hashlib.blake2b(digest_size=_CONTENT_BYTES, key=secret, person=b"event")
 
     def of_id(self, source: str, event_type: str, event_id: str) -> bytes:
         """16 bytes that stand for an event id, scoped by sender and type (decision 3)."""
-        return self._hash(f"{source}\0{event_type}\0{event_id}".encode(), _ID_BYTES)
+        return _digest(self._ids, f"{source}\0{event_type}\0{event_id}".encode())
 
     def of_content(self, source: str, event_type: str, occurred_at_ms: int, body: bytes) -> bytes:
         """16 bytes that stand for an event without an id: by sender, type, time and content (decision 3)."""
-        return self._hash(f"{source}\0{event_type}\0{occurred_at_ms}\0".encode() + body, _ID_BYTES)
+        return _digest(self._ids, f"{source}\0{event_type}\0{occurred_at_ms}\0".encode() + body)
 
     def digest(self, content: bytes) -> bytes:
         """8 bytes that tell equal content from different content."""
-        return self._hash(content, _CONTENT_BYTES)
+        return _digest(self._contents, content)
 
-    def _hash(self, content: bytes, size: int) -> bytes:
-        return hashlib.blake2b(content, digest_size=size, key=self._secret, person=b"event").digest()
+
+def _digest(keyed: "hashlib.blake2b", content: bytes) -> bytes:
+    hasher = keyed.copy()
+    hasher.update(content)
+    return hasher.digest()

@@ -194,12 +194,12 @@ class _Filter:
             self._bits[place >> 3] |= 1 << (place & 7)
 
     def __contains__(self, join: JoinKey) -> bool:
-        return all(self._bits[place >> 3] >> (place & 7) & 1 for place in _places(join))
+        bits = self._bits
+        one, other = _places(join)
+        return bool(bits[one >> 3] >> (one & 7) & 1 and bits[other >> 3] >> (other & 7) & 1)
 
 
 def _places(join: JoinKey) -> tuple[int, int]:
     # The key is a hash already: any of its bytes are evenly spread.
-    return (
-        int.from_bytes(join[1:5], "big") & (_FILTER_BITS - 1),
-        int.from_bytes(join[5:9], "big") & (_FILTER_BITS - 1),
-    )
+    number = int.from_bytes(join[1:9], "big")
+    return number & (_FILTER_BITS - 1), number >> 32 & (_FILTER_BITS - 1)

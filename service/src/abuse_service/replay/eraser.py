@@ -37,6 +37,10 @@ _OWN_LETTERS = frozenset(
 class ErasureStore(Protocol):
     """What erasing needs of the disk. Everything that writes raises `StorageUnavailable`."""
 
+    async def note(self, erasures: Collection[Erasure]) -> None:
+        """Note them apart from the data, so that an older backup has them carried out again."""
+        ...
+
     def holds_state(self, entity: EntityKey) -> bool:
         """Whether the image knows an identity."""
         ...
@@ -121,6 +125,7 @@ class Eraser:
 
     async def _erase(self, erasures: Sequence[Erasure]) -> None:
         begun = time.monotonic()
+        await self._store.note(erasures)
         entities = [one.entity for one in erasures]
         has_changed = await self._blank_rejected()
         scrubbing = Scrubbing(self._store)

@@ -2,8 +2,9 @@
 
 import asyncio
 import functools
+import json
 import sqlite3
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from abuse_service.errors import StorageUnavailable
@@ -37,6 +38,7 @@ class SqliteErasures:
         self._run = run
         self._forget = forget
         self._journal = journal
+        self._noted: set[EntityKey] = set()
 
     def take_journal(self) -> set[EntityKey]:
         """Bring table and journal to the same; those that the journal alone knew: the data are an older backup's.
@@ -46,22 +48,28 @@ class SqliteErasures:
         known = {erasure.entity: erasure for erasure in self.known()}
         noted = {erasure.entity: erasure for erasure in self._journal.read()}
         missing = [noted[entity] for entity in noted.keys() - known.keys()]
+        self._noted = set(noted)
         try:
-            for one in missing:
-                self._reader.execute(statements.ADD_ERASURE, (one.entity, one.requested_at_ms))
+            self._reader.execute(statements.ADD_ERASURES, erasure_rows(missing))
         except sqlite3.Error as error:
             raise StorageUnavailable(f"erasures of a later time can't be noted: {error}") from None
-        self.note_in_journal([known[entity] for entity in known.keys() - noted.keys()])
+        self._add_to_journal(known.values())
         return {one.entity for one in missing}
 
-    def note_in_journal(self, erasures: Collection[Erasure]) -> None:
+    async def note(self, erasures: Collection[Erasure]) -> None:
         """Note them beside the key. A folder that takes no writes is no reason to stop: the next start notes them."""
-        if not erasures:
+        await self._run(lambda connection: self._add_to_journal(erasures), alone=True)
+
+    def _add_to_journal(self, erasures: Iterable[Erasure]) -> None:
+        new = [one for one in erasures if one.entity not in self._noted]
+        if not new:
             return
         try:
-            self._journal.add(erasures)
+            self._journal.add(new)
         except OSError as error:
             log.error("erasures can't be noted beside the key; a backup would bring them back", fault=error.strerror)
+            return
+        self._noted.update(one.entity for one in new)
 
     def known(self) -> list[Erasure]:
         """Every erasure."""
@@ -118,6 +126,12 @@ class SqliteErasures:
         rows = [(at_ms, entity) for entity in entities]
         statement = "UPDATE erasure SET done_at_ms = ? WHERE entity = ?"
         await self._run(lambda connection: connection.executemany(statement, rows))
+
+
+def erasure_rows(erasures: Sequence[Erasure]) -> dict[str, object]:
+    """What `ADD_ERASURES` takes."""
+    times = [one.requested_at_ms for one in erasures]
+    return {"keys": b"".join([one.entity for one in erasures]), "times": json.dumps(times)}
 
 
 def _replace(scrubbed: Mapping[int, Event], connection: sqlite3.Connection) -> Any:

@@ -82,7 +82,11 @@ INSERT INTO meta (name, value) VALUES (?, ?)
 ON CONFLICT (name) DO UPDATE SET value = excluded.value
 """
 
-ADD_ERASURE = "INSERT OR IGNORE INTO erasure (entity, requested_at_ms) VALUES (?, ?)"
+# :keys is one blob of 17 bytes an erasure, :times a JSON list of when each was asked for.
+ADD_ERASURES = """
+INSERT OR IGNORE INTO erasure (entity, requested_at_ms)
+SELECT substr(:keys, key * 17 + 1, 17), value FROM json_each(:times)
+"""
 
 ADD_REJECTED = """
 INSERT INTO rejected (received_at_ms, source, place, path, message, body) VALUES (?, ?, ?, ?, ?, ?)

@@ -86,8 +86,7 @@ class SqliteStore:
         self._loop = loop
         self._read_index()
         connection = self.directory.connect()
-        note = self.erasures.note_in_journal
-        self._writer = Writer(connection, self._index, self._last_position, self._done_on_writer_thread, note)
+        self._writer = Writer(connection, self._index, self._last_position, self._done_on_writer_thread)
 
     def append(
         self, events: list[Event], rejected: list[Rejected] | None = None, then: Then | None = None

@@ -15,6 +15,7 @@ from abuse_service.events.log import Appended, Rejected
 from abuse_service.identities.erasure import Erasure
 from abuse_service.storage import statements
 from abuse_service.storage.blocks import pack_events
+from abuse_service.storage.erasures import erasure_rows
 from abuse_service.storage.index import RecentIndex
 
 _MOST_EVENTS_A_COMMIT = 20_000
@@ -60,17 +61,12 @@ class Writer:
         index: RecentIndex,
         last_position: int,
         done: Callable[[list[Waiting | Task]], None],
-        erasing: Callable[[list[Erasure]], None],
     ) -> None:
-        """Both are called on the writer's thread after each commit.
-
-        ``done`` with what was committed or failed, and before it ``erasing`` with the erasures that were asked for.
-        """
+        """``done`` is called on the writer's thread after each commit, with what was committed or failed."""
         self._connection = connection
         self._index = index
         self._last_position = last_position
         self._done = done
-        self._erasing = erasing
         self.held_records = 0
         self._queue: queue.SimpleQueue[Waiting | Task | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="abuse-log-writer", daemon=True)
@@ -135,7 +131,7 @@ class Writer:
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             kept = self._write(appends)
-            erasures = self._note_erasures(kept)
+            self._note_erasures(kept)
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             self._roll_back()
@@ -146,8 +142,6 @@ class Writer:
         for part in kept:
             self._index.add(part.events, part.keys, self._last_position + 1)
             self._last_position += len(part.events)
-        if erasures:
-            self._erasing(erasures)
         return []
 
     def _write(self, appends: list[Waiting]) -> list[Waiting]:
@@ -173,12 +167,12 @@ class Writer:
             self._connection.execute(statements.ADD_BLOCK, (first, position - first + 1, body))
         return kept
 
-    def _note_erasures(self, kept: list[Waiting]) -> list[Erasure]:
+    def _note_erasures(self, kept: list[Waiting]) -> None:
         """What the events ask to erase is known with them, or neither is."""
         asking = [event for part in kept for event in part.events if event.type in ERASING_TYPES]
         erasures = [Erasure(event.identity_entity, event.received_at_ms) for event in asking if event.identity_entity]
-        add = self._connection.execute
-        return [one for one in erasures if add(statements.ADD_ERASURE, (one.entity, one.requested_at_ms)).rowcount]
+        if erasures:
+            self._connection.execute(statements.ADD_ERASURES, erasure_rows(erasures))
 
     def _run_task(self, task: Task) -> None:
         try:
