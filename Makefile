@@ -54,6 +54,7 @@ lint: setup
 types: setup
 	$(BIN)/mypy --strict $(SOURCES) client/tests/typing
 	$(BIN)/pyright --project client --pythonpath $(BIN)/python
+	$(BIN)/python client/tools/check_types.py
 
 arrows: setup
 	$(BIN)/python -m pytest -q tests/test_import_arrows.py

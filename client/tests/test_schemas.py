@@ -186,7 +186,7 @@ def test_openapi_is_valid():
         "/metrics",
     }
     for path in ("/api/classify", "/api/usage/cost", "/api/auth-event", "/api/events"):
-        assert set(document["paths"][path]["post"]["responses"]) >= {"400", "401", "403", "413", "422", "503"}
+        assert set(document["paths"][path]["post"]["responses"]) >= {"400", "401", "403", "413", "415", "422", "503"}
 
 
 def test_examples_keep_their_schemas():

@@ -14,7 +14,7 @@ class BadAnswer(Exception):
     """The service answered with something that cannot be used."""
 
     def __init__(self, answer: Answer, reason: str = "") -> None:
-        self.kind = f"status {answer.status}"
+        self.kind: str = f"status {answer.status}"
         super().__init__(f"{reason + ', ' if reason else ''}body: {excerpt(answer.body)}")
 
 

@@ -165,9 +165,9 @@ class Engine:
         self._lock = threading.Lock()
         self._no_start_before = 0.0
         self._buffer = Buffer(self.settings.max_queued, self.settings.max_queued_bytes)
-        self.circuit = Circuit()
-        self.tally = Tally()
-        self.failures = Failures((self.settings.client_secret, self.settings.client_id))
+        self.circuit: Circuit = Circuit()
+        self.tally: Tally = Tally()
+        self.failures: Failures = Failures((self.settings.client_secret, self.settings.client_id))
 
     def _start_for_reports(self) -> None:
         if self._running is None and not self._closed:

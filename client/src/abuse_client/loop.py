@@ -24,7 +24,7 @@ class Loop(asyncio.SelectorEventLoop):
         self._watches.select = self._select  # type: ignore[method-assign]
         self._at_work = threading.Lock()
         self._made: weakref.WeakSet[asyncio.BaseTransport] = weakref.WeakSet()
-        self.connections_made = 0
+        self.connections_made: int = 0
         super().__init__(self._watches)
 
     def run_forever(self) -> None:

@@ -46,7 +46,7 @@ class NoAnswer(Exception):
 
     def __init__(self, kind: str, reason: str = "", *, may_retry: bool) -> None:
         super().__init__(reason or kind)
-        self.kind = kind
+        self.kind: str = kind
         self.may_retry = may_retry
 
 

@@ -9,6 +9,7 @@ _ERRORS: dict[int, tuple[str, str]] = {
     401: ("The service token is missing or wrong.", "unauthorized"),
     403: ("The token lacks the scope that this request needs.", "forbidden"),
     413: ("The body is too long, or the batch holds too many events; the message names the limit.", "too_large"),
+    415: ("The body is compressed by something else than gzip.", "unsupported_coding"),
     422: ("A required field is missing or wrong; the path names it.", "invalid_field"),
     503: ("The service takes no writes now; nothing was acknowledged, send it again.", "storage_unavailable"),
 }

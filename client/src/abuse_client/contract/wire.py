@@ -1,8 +1,12 @@
 """What all payloads, answers and events of the contract are built on."""
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
+
+# Typed for the sake of a host's checker; msgspec leaves out empty values of `dict` itself, not of ``dict[str, Any]``.
+_plain_dict: Callable[[], dict[str, Any]] = dict
 
 
 class Wire(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -13,4 +17,4 @@ class Wire(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     says is lost. The field itself never crosses the wire.
     """
 
-    extra: dict[str, Any] = msgspec.field(default_factory=dict, name="$extra")
+    extra: dict[str, Any] = msgspec.field(default_factory=_plain_dict, name="$extra")

@@ -24,7 +24,7 @@ from abuse_client.gateway.telemetry import find_telemetry
 
 Asked = ClassifyPayload | Mapping[str, Any]
 
-log = logging.getLogger("abuse_client.gateway")
+log: logging.Logger = logging.getLogger("abuse_client.gateway")
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -41,7 +41,7 @@ class Judging:
     """Remembers answers and rules on requests."""
 
     def __init__(self, settings: GuardSettings | None = None, *, memory: Memory | None = None) -> None:
-        self.settings = settings or GuardSettings()
+        self.settings: GuardSettings = settings or GuardSettings()
         self._memory = memory or Memory(self.settings.remembered_identities, self.settings.remembered_for_s)
         self._numbers = itertools.count(1)
         self._telemetry = find_telemetry()

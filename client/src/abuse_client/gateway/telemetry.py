@@ -21,7 +21,7 @@ class QuestionSpan:
 
     def __init__(self, span: "Span | None" = None) -> None:
         self._span = span
-        self.outcome = "none"
+        self.outcome: str = "none"
 
     def answered(self, answer: Classification | None) -> None:
         """Note what came, or that nothing did. No field of it is personal."""

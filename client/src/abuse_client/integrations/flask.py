@@ -49,7 +49,7 @@ class FlaskAbuse:
         settings: GuardSettings | None = None,
     ) -> None:
         self.client = client
-        self.guard = Guard(client, settings)
+        self.guard: Guard = Guard(client, settings)
         self._user_id = user_id
         self._trust = trust or Trust()
 

@@ -35,7 +35,7 @@ from abuse_client.gateway.settings import GuardSettings
 from abuse_client.integrations import openai, streams
 from abuse_client.integrations.usage import Costing, Meter, Usage, read
 
-log = logging.getLogger("abuse_client.litellm")
+log: logging.Logger = logging.getLogger("abuse_client.litellm")
 
 KEY = "abuse_passage"
 MAX_OPEN_CALLS = 10_000
@@ -70,7 +70,7 @@ class AbuseCallback(CustomLogger):  # type: ignore[misc]
         costing: Costing | None = None,
     ) -> None:
         super().__init__()
-        self.guard = AsyncGuard(client, settings)
+        self.guard: AsyncGuard = AsyncGuard(client, settings)
         self._trust = trust or Trust()
         self._user_of = user_of
         self._costing = costing

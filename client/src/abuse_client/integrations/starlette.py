@@ -43,7 +43,7 @@ class StarletteAbuse:
         settings: GuardSettings | None = None,
     ) -> None:
         self.client = client
-        self.guard = AsyncGuard(client, settings)
+        self.guard: AsyncGuard = AsyncGuard(client, settings)
         self._trust = trust or Trust()
 
     def install(self, app: Starlette) -> None:

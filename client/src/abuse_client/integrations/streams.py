@@ -9,7 +9,7 @@ from abuse_client.integrations.usage import Meter
 
 T = TypeVar("T")
 
-log = logging.getLogger("abuse_client.usage")
+log: logging.Logger = logging.getLogger("abuse_client.usage")
 
 
 def metered(stream: Iterable[T], meter: Meter, take: Callable[[Meter, Any], None]) -> Iterator[T]:

@@ -24,7 +24,7 @@ from abuse_client import events
 from abuse_client.contract import CloudEvent
 from abuse_client.integrations.reports import GivenEvent, Reports
 
-log = logging.getLogger("abuse_client.stripe")
+log: logging.Logger = logging.getLogger("abuse_client.stripe")
 
 FORWARDED: dict[str, Callable[..., CloudEvent]] = {
     "payment_method.attached": events.stripe_payment_method_attached,

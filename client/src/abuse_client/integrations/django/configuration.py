@@ -65,7 +65,7 @@ class DjangoAbuse:
             entries.get("CLIENT_SECRET"),
             strict=bool(entries.get("STRICT", False)),
         )
-        self.guard = Guard(self.client, guard_settings)
+        self.guard: Guard = Guard(self.client, guard_settings)
         self._user_id = _function(entries.get("USER_ID"))
         self._auth_fields = _function(entries.get("AUTH_FIELDS"))
 

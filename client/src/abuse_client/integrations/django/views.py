@@ -17,7 +17,7 @@ from abuse_client.integrations.django.configuration import abuse
 from abuse_client.integrations.django.transactions import report_auth_event_after_commit
 from abuse_client.integrations.sign_ins import auth_event
 
-log = logging.getLogger("abuse_client.django")
+log: logging.Logger = logging.getLogger("abuse_client.django")
 
 View = Callable[..., Any]
 
