@@ -424,6 +424,28 @@ def test_fingerprint_is_the_client_whoever_calls() -> None:
     assert [feature.read(state.features, NOW_MS) for state in found] == [3]  # type: ignore[union-attr]
 
 
+def test_ja4_counts_on_its_network() -> None:
+    """A browser's build on one network is an entity of its own, and so is the agent, of those who sign in."""
+    world = world_with(
+        "builds: {entity: network_ja4, events: [auth.signup], aggregate: distinct, value: identity}\n"
+        "agents: {entity: agent, events: [auth.signup], aggregate: distinct, value: identity}"
+    )
+    chrome = {"ja4_digest": "t13d1516h2", "user_agent": "Mozilla/5.0"}
+    for number in range(3):
+        world.sign_up(f"u{number}", ip_address=f"192.0.2.{number}", **chrome)
+    world.sign_up("u3", ip_address="203.0.113.1", **chrome)
+    world.sign_up("u4", ip_address="203.0.113.1", ja4_digest="t13d0000h1")
+    world.sign_up("u5", ja4_digest="t13d1516h2")
+
+    def counts(name: str, letter: bytes) -> list[object]:
+        feature = world.policy.catalog.features[name]
+        found = [state for key, state in world.states.all().items() if key[:1] == letter]
+        return sorted(feature.read(state.features, NOW_MS) for state in found)  # type: ignore[union-attr]
+
+    assert counts("builds", b"k") == [1, 1, 3]
+    assert counts("agents", b"a") == [4]
+
+
 def test_stripe_amounts_can_be_summed() -> None:
     """A Stripe event's amount, customer and card are read in either layout."""
     world = world_with(

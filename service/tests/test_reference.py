@@ -166,7 +166,7 @@ def places_in(cell: str) -> set[str]:
 def test_every_place_has_a_source() -> None:
     """Each field of the record and of what stands in it, and each kind of link, is filled by some field."""
     named = {place for fields in SAID.values() for cell in fields.values() for place in places_in(cell)}
-    links = {f"link {kind.name.lower()}" for kind in EntityKind} - {"link user", "link fingerprint"}
+    links = {f"link {kind.name.lower()}" for kind in EntityKind} - {"link user", *COMPOSITES}
     assert named == record_places() | links | set(IN_STATE)
 
 
@@ -221,6 +221,8 @@ SEVERAL: dict[str, list[Any]] = {
     "actionable": [True],
     "is_free": [True, False],
 }
+COMPOSITES = ("link fingerprint", "link network_ja4")
+"""Links that take several fields: the page tells of them beside its tables."""
 LINKS = {kind.value: f"link {kind.name.lower()}" for kind in EntityKind}
 
 

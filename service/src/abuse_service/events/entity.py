@@ -21,6 +21,8 @@ class EntityKind(enum.Enum):
     IP = b"i"
     NETWORK = b"n"
     JA4 = b"j"
+    NETWORK_JA4 = b"k"
+    AGENT = b"a"
     FINGERPRINT = b"f"
     DEVICE = b"d"
     CARD = b"c"

@@ -49,6 +49,8 @@ class Entity(enum.StrEnum):
     IP = "ip"
     NETWORK = "network"
     JA4 = "ja4"
+    NETWORK_JA4 = "network_ja4"
+    AGENT = "agent"
     FINGERPRINT = "fingerprint"
     DEVICE = "device"
     CARD = "card"

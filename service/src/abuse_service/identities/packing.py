@@ -32,7 +32,7 @@ _DICTIONARY_TEXT = "\0".join(_NAMES).encode()
 _DICTIONARY = zstandard.ZstdCompressionDict(_DICTIONARY_TEXT, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
 _DICTIONARY.precompute_compress(level=1)
 
-STATE_FORMAT = 13 << 32 | zlib.crc32(_DICTIONARY_TEXT)
+STATE_FORMAT = 14 << 32 | zlib.crc32(_DICTIONARY_TEXT)
 """Changes whenever kept states change their shape or the dictionary; an image of another format is built anew."""
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -11,7 +11,7 @@ from abuse_service.identities.record import Record
 from abuse_service.identities.stamp import Stamp
 
 MOST_STRONG = 64
-MOST_WEAK = 32
+MOST_WEAK = 48
 MOST_MEMBERS = 256
 """Members that an entity remembers, the first seen; a cluster counts no more (decision 5)."""
 MOST_DECISIONS = 20

@@ -18,6 +18,7 @@ from abuse_service.events.event import AUTH_SIGNIN, AUTH_SIGNUP, Event
 from abuse_service.intake.entities import (
     LONGEST_VALUE,
     facts_of,
+    name_client,
     name_device,
     name_fingerprint,
     name_mail,
@@ -65,6 +66,7 @@ class AuthIntake:
         claimed = read_place(payload.geo_country, None, None)
         enriched = self._enricher.enrich(payload.ip_address, payload.email, payload.user_agent, claimed)
         entities = name_network(self._namer, enriched, payload.ja4_digest) + name_mail(self._namer, enriched)
+        entities += name_client(self._namer, enriched, payload.ja4_digest, payload.user_agent)
         entities += name_fingerprint(self._namer, payload.ip_address, payload.ja4_digest, payload.user_agent)
         entities += name_device(self._namer, payload.stytch_hardware_fingerprint)
         for membership in payload.org_memberships or ():

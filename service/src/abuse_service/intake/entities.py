@@ -38,6 +38,21 @@ def name_network(namer: EntityNamer, enriched: Enriched, ja4_digest: str | None)
     return keys
 
 
+def name_client(
+    namer: EntityNamer, enriched: Enriched, ja4_digest: str | None, user_agent: str | None
+) -> list[EntityKey]:
+    """The program that somebody signs in with: its agent, and its JA4 digest within the network.
+
+    A digest by itself names a browser's build; on one network it is one of few.
+    """
+    keys = []
+    if enriched.address is not None and ja4_digest:
+        keys.append(namer.key(EntityKind.NETWORK_JA4, f"{enriched.address.network} {ja4_digest[:LONGEST_VALUE]}"))
+    if user_agent:
+        keys.append(namer.key(EntityKind.AGENT, user_agent[:LONGEST_VALUE]))
+    return keys
+
+
 def name_fingerprint(
     namer: EntityNamer, ip_address: str | None, ja4_digest: str | None, user_agent: str | None
 ) -> list[EntityKey]:
