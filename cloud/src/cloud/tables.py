@@ -2,7 +2,7 @@
 
 from cloud.accounts.models import CheckedDevice, CohortMember, EmailLink, LinkedProvider, User
 from cloud.administration.models import BlockChange
-from cloud.billing.models import KiloPass, LedgerEntry, StripeOwner
+from cloud.billing.models import Balance, KiloPass, Posting, StripeOwner
 from cloud.database import Base
 from cloud.gateway.models import Generation
 from cloud.mail.models import OutgoingLetter
@@ -22,7 +22,8 @@ TABLES = (
     Organization,
     Member,
     Invitation,
-    LedgerEntry,
+    Posting,
+    Balance,
     KiloPass,
     StripeOwner,
     StripeEvent,

@@ -12,10 +12,7 @@ class User(Base):
     """One account. `blocked_at` is the one source of truth for blocking."""
 
     __tablename__ = "users"
-    __table_args__ = (
-        CheckConstraint("(blocked_at IS NULL) = (blocked_reason IS NULL)", name="block_has_a_reason"),
-        CheckConstraint("acquired_microdollars >= 0", name="acquired_is_positive"),
-    )
+    __table_args__ = (CheckConstraint("(blocked_at IS NULL) = (blocked_reason IS NULL)", name="block_has_a_reason"),)
 
     id: Mapped[str] = mapped_column(primary_key=True)
     email: Mapped[str]
@@ -36,8 +33,6 @@ class User(Base):
     github_url: Mapped[str | None]
     has_discord_verified: Mapped[bool] = mapped_column(default=False)
     stripe_customer_id: Mapped[str | None] = mapped_column(unique=True)
-    balance_microdollars: Mapped[int] = mapped_column(default=0)
-    acquired_microdollars: Mapped[int] = mapped_column(default=0)
 
 
 class LinkedProvider(Base):

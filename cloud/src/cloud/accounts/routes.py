@@ -12,6 +12,9 @@ from cloud.accounts.models import User
 from cloud.accounts.profile import complete_welcome_form
 from cloud.accounts.service import ask_for_link, enter_by_link
 from cloud.accounts.sessions import COOKIE, SignedIn, set_session_cookie
+from cloud.billing.ledger import balance_of
+from cloud.billing.models import Balance
+from cloud.billing.owners import Owner
 from cloud.confirmation import confirmation_page
 from cloud.context import Context, Facts
 
@@ -84,9 +87,10 @@ def post_sign_out(response: Response) -> None:
 
 
 @router.get("/account")
-def get_account(user: SignedIn) -> AccountAnswer:
+def get_account(cloud: Context, user: SignedIn) -> AccountAnswer:
     """Show the signed-in account."""
-    return account_answer(user)
+    with cloud.database.reading() as session:
+        return account_answer(user, balance_of(session, Owner(user_id=user.id)))
 
 
 @router.post("/account/welcome-form", status_code=204)
@@ -120,11 +124,11 @@ def delete_account(cloud: Context, user: SignedIn, response: Response) -> None:
     response.delete_cookie(COOKIE)
 
 
-def account_answer(user: User) -> AccountAnswer:
+def account_answer(user: User, balance: Balance) -> AccountAnswer:
     return AccountAnswer(
         kilo_user_id=user.id,
         email=user.email,
-        balance_microdollars=user.balance_microdollars,
-        acquired_microdollars=user.acquired_microdollars,
+        balance_microdollars=balance.microdollars,
+        acquired_microdollars=balance.acquired_microdollars,
         is_admin=user.is_admin,
     )

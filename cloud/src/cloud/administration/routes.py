@@ -12,6 +12,7 @@ from cloud.accounts.profile import existing_user, join_cohort
 from cloud.accounts.routes import EmailAddress
 from cloud.accounts.sessions import Admin
 from cloud.administration.service import block_user, bulk_block, unblock_user
+from cloud.billing.owners import Owner
 from cloud.billing.service import grant_credits
 from cloud.context import Context
 from cloud.gateway.routes import gateway_of
@@ -96,7 +97,8 @@ def delete_account(cloud: Context, admin: Admin, user_id: str) -> None:
 def post_grant(cloud: Context, admin: Admin, user_id: str, wish: GrantRequest) -> ChangeAnswer:
     """Give a user credits that nobody pays for."""
     with cloud.transaction() as work:
-        grant_credits(work, user_id, wish.microdollars, wish.note)
+        existing_user(work, user_id)
+        grant_credits(work, Owner(user_id=user_id), wish.microdollars, wish.note)
     return ChangeAnswer(changed=True)
 
 

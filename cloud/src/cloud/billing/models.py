@@ -1,4 +1,4 @@
-"""The ledger, the passes, and the owners of Stripe ids."""
+"""The ledger with its balances, the passes, and the owners of Stripe ids."""
 
 from datetime import datetime
 
@@ -8,22 +8,41 @@ from sqlalchemy.orm import Mapped, mapped_column
 from cloud.database import Base
 
 
-class LedgerEntry(Base):
-    """One movement of a user's credits. What came from Stripe is booked once for its id."""
+class Posting(Base):
+    """One movement of money from one account to another, so that the books balance by their very form.
 
-    __tablename__ = "ledger_entries"
+    What came from Stripe is posted once for its id.
+    """
+
+    __tablename__ = "postings"
     __table_args__ = (
-        CheckConstraint("microdollars <> 0", name="moves_something"),
-        CheckConstraint("kind IN ('purchase', 'pass', 'grant', 'usage')", name="kind_is_known"),
+        CheckConstraint("microdollars > 0", name="moves_something"),
+        CheckConstraint("debited <> credited", name="moves_between_two"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
-    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
+    debited: Mapped[str] = mapped_column(index=True)
+    credited: Mapped[str] = mapped_column(index=True)
     microdollars: Mapped[int]
     kind: Mapped[str]
     note: Mapped[str | None]
     stripe_id: Mapped[str | None] = mapped_column(unique=True)
-    booked_at: Mapped[datetime]
+    posted_at: Mapped[datetime]
+
+
+class Balance(Base):
+    """What a customer's account holds: its credits less its debits, never below nothing."""
+
+    __tablename__ = "balances"
+    __table_args__ = (
+        CheckConstraint("microdollars >= 0", name="never_negative"),
+        CheckConstraint("acquired_microdollars >= microdollars", name="all_was_acquired"),
+    )
+
+    account: Mapped[str] = mapped_column(primary_key=True)
+    microdollars: Mapped[int]
+    acquired_microdollars: Mapped[int]
+    """All that ever came in."""
 
 
 class KiloPass(Base):

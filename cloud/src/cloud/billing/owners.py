@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cloud.billing.models import StripeOwner
+from cloud.database import insert_once
 from cloud.transactions import Work
 
 
@@ -17,12 +18,15 @@ class Owner:
 
 def learn_owner(work: Work, owner: Owner, stripe_ids: Iterable[str]) -> None:
     """Remember the owner of the ids; an id that is known keeps its first owner."""
-    for stripe_id in dict.fromkeys(stripe_ids):
-        if work.session.get(StripeOwner, stripe_id) is None:
-            work.session.add(
-                StripeOwner(stripe_id=stripe_id, user_id=owner.user_id, organization_id=owner.organization_id)
-            )
-    work.session.flush()
+    # In one order, so that two transactions that learn the same ids never wait for each other.
+    for stripe_id in sorted(set(stripe_ids)):
+        insert_once(
+            work.session,
+            StripeOwner,
+            stripe_id=stripe_id,
+            user_id=owner.user_id,
+            organization_id=owner.organization_id,
+        )
 
 
 def find_owner(work: Work, stripe_ids: Iterable[str]) -> Owner | None:

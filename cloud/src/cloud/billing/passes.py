@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 from abuse_client import events
 from cloud.billing.models import KiloPass
-from cloud.billing.service import book_credits, is_booked
-from cloud.database import epoch_ms
+from cloud.billing.owners import Owner
+from cloud.billing.service import book_credits
+from cloud.database import epoch_ms, insert_once
 from cloud.transactions import Work
 
 ENDED = frozenset({"canceled", "incomplete_expired", "unpaid"})
@@ -24,9 +25,9 @@ def follow_subscription(work: Work, user_id: str, *, tier: str | None, status: s
 
 def take_paid_invoice(work: Work, user_id: str, invoice_id: str, *, tier: str | None, microdollars: int) -> None:
     """Book the credits and lengthen the streak, once for an invoice, even if it comes before its subscription."""
-    if microdollars <= 0 or is_booked(work, invoice_id):
+    owner = Owner(user_id=user_id)
+    if microdollars <= 0 or not book_credits(work, owner, microdollars, kind="pass", stripe_id=invoice_id):
         return
-    book_credits(work, user_id, microdollars, kind="pass", stripe_id=invoice_id)
     held = held_pass(work, user_id)
     change_pass(
         work,
@@ -56,14 +57,17 @@ def change_pass(work: Work, held: KiloPass, *, tier: str | None, status: str, st
 
 
 def held_pass(work: Work, user_id: str) -> KiloPass:
-    """Return the user's pass, a blank one when he had none so far."""
-    held = work.session.get(KiloPass, user_id)
-    if held is None:
-        held = KiloPass(
-            user_id=user_id, streak_months=0, is_cancelling=False, subscription_at=LONG_AGO, changed_at=LONG_AGO
-        )
-        work.session.add(held)
-    return held
+    """Return the user's pass, a blank one when he had none so far; nobody else changes it meanwhile."""
+    insert_once(
+        work.session,
+        KiloPass,
+        user_id=user_id,
+        streak_months=0,
+        is_cancelling=False,
+        subscription_at=LONG_AGO,
+        changed_at=LONG_AGO,
+    )
+    return work.session.get_one(KiloPass, user_id, with_for_update=True)
 
 
 def blocks_deletion(work: Work, user_id: str) -> bool:

@@ -1,13 +1,11 @@
-"""Credits: bought, granted, used; each movement is a line in the ledger, each purchase an event."""
+"""Credits, bought and granted: each movement is posted in the ledger, each purchase an event."""
 
-from uuid import uuid4
-
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from abuse_client import events
 from cloud.accounts.models import User
 from cloud.accounts.profile import existing_user
-from cloud.billing.models import LedgerEntry
+from cloud.billing.ledger import House, post_credits
 from cloud.billing.owners import Owner, learn_owner
 from cloud.billing.payments import OpenPayment
 from cloud.context import Cloud
@@ -38,66 +36,40 @@ def ensure_customer(cloud: Cloud, user_id: str) -> str:
         return user.stripe_customer_id
 
 
-def grant_credits(work: Work, user_id: str, microdollars: int, note: str) -> None:
+def grant_credits(work: Work, owner: Owner, microdollars: int, note: str) -> None:
     """Give credits that nobody pays for; the event says so."""
-    existing_user(work, user_id)
-    book_credits(work, user_id, microdollars, kind="grant", note=note)
+    book_credits(work, owner, microdollars, source=House.GRANTS, kind="grant", note=note)
 
 
 def book_credits(
-    work: Work, user_id: str, microdollars: int, *, kind: str, note: str | None = None, stripe_id: str | None = None
+    work: Work,
+    owner: Owner,
+    microdollars: int,
+    *,
+    source: House = House.STRIPE,
+    kind: str,
+    note: str | None = None,
+    stripe_id: str | None = None,
 ) -> bool:
-    """Book credits, once for a Stripe id, and say whether this booked them; the event tells the total after it."""
-    if stripe_id is not None and is_booked(work, stripe_id):
+    """Book credits, once for a Stripe id, and say whether this booked them.
+
+    The event names the person who got them or got them for the organization, and tells the total after it. An
+    organization's total is not the person's, so it is left out there.
+    """
+    booked = post_credits(work, owner, microdollars, source=source, kind=kind, note=note, stripe_id=stripe_id)
+    if booked is None:
         return False
-    entry = add_entry(work, user_id, microdollars, kind=kind, note=note, stripe_id=stripe_id)
-    total = work.session.execute(
-        update(User)
-        .where(User.id == user_id)
-        .values(
-            balance_microdollars=User.balance_microdollars + microdollars,
-            acquired_microdollars=User.acquired_microdollars + microdollars,
+    posting_id, total = booked
+    if owner.user_id is not None:
+        work.report_after_commit(
+            events.billing_credit_purchased(
+                kilo_user_id=owner.user_id,
+                organization_id=owner.organization_id,
+                microdollars_acquired=microdollars,
+                total_microdollars_acquired=total if owner.organization_id is None else None,
+                is_free=source is not House.STRIPE,
+                occurred_at=work.occurred_at_ms,
+                event_id=posting_id,
+            )
         )
-        .returning(User.acquired_microdollars)
-    ).scalar_one()
-    work.report_after_commit(
-        events.billing_credit_purchased(
-            kilo_user_id=user_id,
-            microdollars_acquired=microdollars,
-            total_microdollars_acquired=total,
-            is_free=kind == "grant",
-            occurred_at=work.occurred_at_ms,
-            event_id=entry.id,
-        )
-    )
     return True
-
-
-def book_usage(work: Work, user_id: str, microdollars: int, message_id: str) -> None:
-    """Take what an answer cost from the user's balance."""
-    add_entry(work, user_id, -microdollars, kind="usage", note=message_id, stripe_id=None)
-    work.session.execute(
-        update(User).where(User.id == user_id).values(balance_microdollars=User.balance_microdollars - microdollars)
-    )
-
-
-def is_booked(work: Work, stripe_id: str) -> bool:
-    booked = select(LedgerEntry.id).where(LedgerEntry.stripe_id == stripe_id)
-    return work.session.scalars(booked).first() is not None
-
-
-def add_entry(
-    work: Work, user_id: str, microdollars: int, *, kind: str, note: str | None, stripe_id: str | None
-) -> LedgerEntry:
-    entry = LedgerEntry(
-        id=uuid4().hex,
-        user_id=user_id,
-        microdollars=microdollars,
-        kind=kind,
-        note=note,
-        stripe_id=stripe_id,
-        booked_at=work.now,
-    )
-    work.session.add(entry)
-    work.session.flush()
-    return entry

@@ -6,7 +6,7 @@ from fastapi.concurrency import run_in_threadpool
 from sqlalchemy.exc import SQLAlchemyError
 
 from abuse_client.gateway import Passage
-from cloud.billing.service import book_usage
+from cloud.billing.ledger import book_usage
 from cloud.context import Cloud
 from cloud.gateway.chat import Chat
 from cloud.gateway.models import Generation
@@ -53,4 +53,4 @@ def keep_generation(cloud: Cloud, chat: Chat, request_id: int, message_id: str, 
             )
         )
         if is_charged and cost:
-            book_usage(work, chat.caller.user_id, cost, message_id)
+            book_usage(work, chat.caller.owner, cost, message_id)

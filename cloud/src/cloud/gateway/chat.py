@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
+from cloud.billing.owners import Owner
 from cloud.errors import Invalid, NotFound
 from cloud.gateway.catalogue import Model, find_model
 from cloud.network import NetworkFacts
@@ -23,6 +24,11 @@ class Caller:
     own_key: str | None = None
     """The provider's key that the user brings himself."""
     editor_name: str | None = None
+
+    @property
+    def owner(self) -> Owner:
+        """Return whose balance pays: the organization's where the caller acts for one."""
+        return Owner(user_id=self.user_id, organization_id=self.organization_id)
 
 
 @dataclass(frozen=True, kw_only=True)

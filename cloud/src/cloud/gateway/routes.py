@@ -10,6 +10,8 @@ from starlette.requests import HTTPConnection, Request
 
 from abuse_client.gateway import Refusal
 from cloud.accounts.sessions import find_user
+from cloud.billing.ledger import spendable
+from cloud.billing.owners import Owner
 from cloud.context import Cloud, Context, Facts
 from cloud.errors import Forbidden, error_response
 from cloud.gateway.catalogue import CATALOGUE
@@ -32,12 +34,16 @@ def caller_of(connection: HTTPConnection, cloud: Context, facts: Facts) -> Calle
     user = find_user(cloud, connection)
     if user is None:
         return Caller(user_id=f"anon:{facts.client_ip}", is_anonymous=True, own_key=own_key, editor_name=editor_name)
+    organization_id = organization_of(cloud, connection, user.id)
+    owner = Owner(user_id=user.id, organization_id=organization_id)
+    with cloud.database.reading() as session:
+        balance_microdollars = spendable(session, owner)
     return Caller(
         user_id=user.id,
         is_anonymous=False,
         is_blocked=user.blocked_at is not None,
-        balance_microdollars=user.balance_microdollars,
-        organization_id=organization_of(cloud, connection, user.id),
+        balance_microdollars=balance_microdollars,
+        organization_id=organization_id,
         own_key=own_key,
         editor_name=editor_name,
     )

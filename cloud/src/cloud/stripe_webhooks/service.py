@@ -9,6 +9,7 @@ from cloud.billing.passes import follow_subscription, take_paid_invoice
 from cloud.billing.payments import PURPOSE_OF_CREDITS
 from cloud.billing.service import MICRODOLLARS_A_CENT, book_credits
 from cloud.context import Cloud
+from cloud.database import insert_once
 from cloud.stripe_webhooks.forwarding import forward
 from cloud.stripe_webhooks.models import StripeEvent
 from cloud.stripe_webhooks.notice import Notice, price_key
@@ -20,9 +21,8 @@ logger = logging.getLogger(__name__)
 def take_notice(cloud: Cloud, notice: Notice) -> bool:
     """Take the event and say whether it was new. A second copy changes and reports nothing."""
     with cloud.transaction(happened_at=notice.created_at) as work:
-        if work.session.get(StripeEvent, notice.id) is not None:
+        if not insert_once(work.session, StripeEvent, id=notice.id, type=notice.type, taken_at=work.now):
             return False
-        work.session.add(StripeEvent(id=notice.id, type=notice.type, taken_at=work.now))
         owner = join_owner(work, notice)
         forward(work, notice, owner)
         act_upon(work, notice, owner)
@@ -64,7 +64,13 @@ def take_payment(work: Work, notice: Notice, user_id: str) -> None:
     cents = notice.subject.get("amount_received") or notice.subject.get("amount")
     if isinstance(cents, int) and cents > 0 and notice.subject.get("currency") == "usd":
         payment_intent_id = str(notice.subject["id"])
-        book_credits(work, user_id, cents * MICRODOLLARS_A_CENT, kind="purchase", stripe_id=payment_intent_id)
+        book_credits(
+            work,
+            Owner(user_id=user_id),
+            cents * MICRODOLLARS_A_CENT,
+            kind="purchase",
+            stripe_id=payment_intent_id,
+        )
 
 
 def take_subscription(work: Work, notice: Notice, user_id: str) -> None:
