@@ -38,7 +38,7 @@ def test_signup_reports_whole_identity(town: Town) -> None:
         "ja4_digest": person.ja4_digest,
         "user_agent": person.user_agent,
         "auth_method": "email",
-        "hosted_domain": "example.com",
+        "hosted_domain": "@@email@@",
         "signup_ip": person.ip_address,
         "signup_ja4_digest": person.ja4_digest,
         "signup_geo_country": "BR",
@@ -53,10 +53,6 @@ def test_signup_reports_whole_identity(town: Town) -> None:
         "cohorts": [],
         "auth_providers": ["email"],
         "org_memberships": [],
-        "has_validation_stytch": True,
-        "stytch_verdict_action": "ALLOW",
-        "stytch_is_authentic_device": True,
-        "stytch_hardware_fingerprint": "hw_1",
     }
 
 
@@ -75,13 +71,6 @@ def test_signin_resends_what_changed(town: Town, user: Person) -> None:
     assert body["stripe_customer_id"].startswith("cus_")
     membership = {"organization_id": organization_id, "role": "owner", "plan": "teams"}
     assert body["org_memberships"] == [membership | {"has_sso": False, "in_free_trial": True}]
-
-
-def test_unchecked_device_says_nothing(town: Town, stranger: Person) -> None:
-    """A device that nobody looked at is absent, and never "not authentic"."""
-    stranger.come_in()
-    [body] = town.arrived("/api/auth-event")
-    assert [name for name, value in body.items() if "stytch" in name and value is not None] == []
 
 
 def test_failed_enrichment_is_omitted(town: Town, user: Person, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,32 +106,12 @@ def test_opening_link_uses_nothing_up(town: Town, stranger: Person) -> None:
     assert town.arrived("/api/auth-event") == []
 
 
-def test_cookie_carries_the_session(user: Person) -> None:
-    """A browser needs no token: the cookie is enough, and scripts cannot read it."""
-    entry = user.try_to_come_in()
-    assert "HttpOnly" in entry.headers["set-cookie"]
-    user.session_token = ""
-    cookie = {"cookie": entry.headers["set-cookie"].partition(";")[0]}
-    assert user.do("GET", "/account", headers=cookie).json()["kilo_user_id"] == user.kilo_user_id
-
-
 def test_blocked_signin_is_reported(town: Town, user: Person) -> None:
     """A blocked user is turned away, and the attempt is told with the block in it."""
     town.admin.do("POST", f"/admin/users/{user.kilo_user_id}/block", json={"reason": "spam"})
     assert user.try_to_come_in().status_code == 403
     [body] = town.arrived("/api/auth-event")
     assert (body["event_type"], body["is_blocked"]) == ("signin", True)
-
-
-def test_banned_device_blocks_automatically(town: Town, user: Person) -> None:
-    """A ban by a rule names no person, and its reason says that a rule did it."""
-    user.fingerprint, user.device_verdict, user.device_reasons = "hw_2", "BLOCK", "SMART_RATE_LIMIT_BANNED"
-    assert user.try_to_come_in().status_code == 403
-    [event] = town.events("user.blocked")
-    assert event["data"].get("actor_email") is None
-    assert event["data"]["reason"] == "automatic: device check said BLOCK because of smart rate limiting"
-    [body] = town.arrived("/api/auth-event")
-    assert (body["is_blocked"], body["stytch_is_authentic_device"]) == (True, False)
 
 
 def test_confirmed_address_is_reported(town: Town, user: Person) -> None:

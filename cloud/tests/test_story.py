@@ -38,7 +38,8 @@ def test_story_names_its_people(tmp_path: Path) -> None:
     with run_sink() as sink:
         report, steps = tell(tmp_path, sink)
     blocked, back = report.account("blocked"), report.account("same_device")
-    devices = {body["kilo_user_id"]: body["stytch_hardware_fingerprint"] for body in sink.bodies("/api/auth-event")}
+    entries = sink.bodies("/api/auth-event")
+    devices = {e["kilo_user_id"]: e["stytch_hardware_fingerprint"] for e in entries if e["event_type"] == "signin"}
     assert devices[blocked.kilo_user_id] == devices[back.kilo_user_id]
     assert len(set(devices.values())) == len(devices) - 1
     drained = report.account("drained").kilo_user_id

@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import SQLAlchemyError
 
 from cloud.accounts.routes import router as accounts
+from cloud.accounts.visit_routes import router as visits
 from cloud.administration.routes import router as administration
 from cloud.billing.routes import router as billing
 from cloud.context import Cloud
@@ -31,7 +32,7 @@ def create_app(cloud: Cloud) -> FastAPI:
     """Return the application around the cloud's parts; it brings the tables up to date when it starts."""
     app = FastAPI(title="cloud", lifespan=live)
     app.state.cloud = cloud
-    for router in (accounts, administration, organizations, billing, stripe_webhooks, gateway):
+    for router in (accounts, visits, administration, organizations, billing, stripe_webhooks, gateway):
         app.include_router(router)
     if cloud.settings.outbox_is_open:
         app.include_router(mail)
@@ -52,6 +53,7 @@ async def live(app: FastAPI) -> AsyncIterator[None]:
     await app.state.gateway.close()
     await run_in_threadpool(cloud.reporting.flush, FLUSH_SECONDS)
     await run_in_threadpool(cloud.reporting.close)
+    await run_in_threadpool(cloud.device_check.close)
     cloud.database.close()
 
 

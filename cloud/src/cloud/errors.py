@@ -3,12 +3,17 @@
 CloudError
 ├── NotSignedIn           401
 ├── Forbidden             403
-│   └── AccountBlocked    403
+│   ├── AccountBlocked    403
+│   ├── CrossSite         403
+│   └── EmailUnverified   403
 ├── NotFound              404
 ├── Conflict              409
-└── Invalid               400
-    ├── InvalidToken      400
-    └── InvalidSignature  400
+├── Invalid               400
+│   ├── InvalidToken      400
+│   ├── InvalidState      400
+│   ├── SignInRefused     400
+│   └── InvalidSignature  400
+└── ProviderUnavailable   502
 """
 
 from fastapi import Request
@@ -45,6 +50,18 @@ class AccountBlocked(Forbidden):
     code = "account_blocked"
 
 
+class CrossSite(Forbidden):
+    """found a request that another site's page has sent, expected one of this site's own address"""
+
+    code = "cross_site"
+
+
+class EmailUnverified(Forbidden):
+    """the provider has not verified the address; verify it there, or ask for a sign-in link"""
+
+    code = "email_unverified"
+
+
 class NotFound(CloudError):
     """no such thing"""
 
@@ -70,6 +87,25 @@ class InvalidToken(Invalid):
     """the link is not valid: forged, expired or used already; ask for a new one"""
 
     code = "invalid_token"
+
+
+class InvalidState(Invalid):
+    """this sign-in was not begun in this browser, took too long, or ended already; begin anew"""
+
+    code = "invalid_state"
+
+
+class SignInRefused(Invalid):
+    """the provider did not confirm who you are; begin anew"""
+
+    code = "sign_in_refused"
+
+
+class ProviderUnavailable(CloudError):
+    """the provider does not answer as it should; try again, or ask for a sign-in link"""
+
+    status = 502
+    code = "provider_unavailable"
 
 
 class InvalidSignature(Invalid):

@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_urlsafe
@@ -15,6 +15,9 @@ from fastapi import FastAPI
 
 from cloud.app import create_app
 from cloud.context import Cloud
+from cloud.local.device_check import DeviceChecker, create_device_check
+from cloud.local.identities import Client, IdentityProvider
+from cloud.local.identity_provider import create_identity_provider
 from cloud.settings import Edge, Settings
 from cloud.upstream import create_upstream
 from cloud.wiring import build_cloud
@@ -23,6 +26,7 @@ LOOPBACK = "127.0.0.1"
 START_SECONDS = 20.0
 STOP_SECONDS = 20.0
 ADMIN_EMAIL = "ops@example.com"
+PROVIDERS = ("google", "github", "discord", "sso")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +37,8 @@ class RunningCloud:
     upstream_url: str
     admin_email: str
     stripe_webhook_secret: str
+    identity_provider: IdentityProvider
+    device_checker: DeviceChecker
     cloud: Cloud
     """The parts, for whoever runs in the same process."""
 
@@ -50,8 +56,15 @@ def run_cloud(
 
     Any field of `cloud.settings.Settings` can be given by its name. Fresh secrets are made unless given.
     """
-    with run_server(create_upstream()) as upstream_url, bound_socket() as listener:
+    with ExitStack() as servers:
+        listener = servers.enter_context(bound_socket())
         url = address_of(listener)
+        upstream_url = servers.enter_context(run_server(create_upstream()))
+        client = Client(client_id="cloud", client_secret=token_urlsafe(24), redirect_prefix=f"{url}/auth/with/")
+        identity_provider = IdentityProvider(client=client)
+        identity_url = servers.enter_context(run_server(create_identity_provider(identity_provider)))
+        checker = DeviceChecker(project_id="cloud", secret=token_urlsafe(24), public_token="cloud-public")
+        checker_url = servers.enter_context(run_server(create_device_check(checker)))
         made: dict[str, Any] = {
             "database_url": f"sqlite:///{directory / 'cloud.db'}",
             "secret_key": token_urlsafe(32),
@@ -60,7 +73,17 @@ def run_cloud(
             "upstream_url": f"{upstream_url}/v1",
             "edge": Edge.VERCEL,
             "trusted_peers": ("127.0.0.0/8",),
-            "local_device_check": True,
+            "device_check_url": checker_url,
+            "device_check_project_id": checker.project_id,
+            "device_check_secret": checker.secret,
+            "device_check_public_token": checker.public_token,
+            "google_issuer": f"{identity_url}/google",
+            "github_url": f"{identity_url}/github",
+            "github_api_url": f"{identity_url}/github/api",
+            "discord_url": f"{identity_url}/discord",
+            "sso_issuer": f"{identity_url}/sso",
+            **{f"{brand}_client_id": client.client_id for brand in PROVIDERS},
+            **{f"{brand}_client_secret": client.client_secret for brand in PROVIDERS},
             "outbox_is_open": True,
             "admin_emails": (ADMIN_EMAIL,),
             "abuse_url": abuse_url,
@@ -75,6 +98,8 @@ def run_cloud(
                 upstream_url=upstream_url,
                 admin_email=chosen.admin_emails[0],
                 stripe_webhook_secret=chosen.stripe_webhook_secret.get_secret_value(),
+                identity_provider=identity_provider,
+                device_checker=checker,
                 cloud=cloud,
             )
 

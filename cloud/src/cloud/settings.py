@@ -52,7 +52,27 @@ class Settings(BaseSettings):
 
     edge: Edge = Field(default=Edge.NONE, description="Whose headers carry network facts.")
     trusted_peers: tuple[IPvAnyNetwork, ...] = Field(default=(), description="Networks whose headers are believed.")
-    local_device_check: bool = Field(default=False, description="Read device verdicts from a trusted peer's headers.")
+    google_client_id: str | None = Field(default=None, description="Absent: no sign-in by Google.")
+    google_client_secret: SecretStr | None = None
+    google_issuer: str = Field(default="https://accounts.google.com", description="Where its OpenID discovery begins.")
+    github_client_id: str | None = Field(default=None, description="Absent: no sign-in by GitHub.")
+    github_client_secret: SecretStr | None = None
+    github_url: str = "https://github.com"
+    github_api_url: str = "https://api.github.com"
+    discord_client_id: str | None = Field(default=None, description="Absent: no Discord account can be verified.")
+    discord_client_secret: SecretStr | None = None
+    discord_url: str = "https://discord.com"
+    sso_client_id: str | None = Field(default=None, description="Absent: no enterprise sign-on.")
+    sso_client_secret: SecretStr | None = None
+    sso_issuer: str | None = Field(default=None, description="The OpenID broker of the enterprises' sign-on.")
+    provider_timeout_seconds: float = Field(default=10.0, gt=0, description="How long a provider may take to answer.")
+    sign_in_attempt_seconds: int = Field(default=600, gt=0, description="How long a visit at a provider may take.")
+
+    device_check_url: str | None = Field(default=None, description="Stytch's device fingerprinting; absent: no check.")
+    device_check_project_id: str = ""
+    device_check_secret: SecretStr = SecretStr("")
+    device_check_public_token: str = Field(default="", description="What a browser names itself with at the check.")
+    device_check_timeout_seconds: float = Field(default=2.0, gt=0, description="After it nothing was checked.")
 
     admin_emails: tuple[str, ...] = Field(
         default=(), description="Accounts that become administrators when they sign in."

@@ -1,6 +1,14 @@
 """Every table of the cloud, gathered for migrations."""
 
-from cloud.accounts.models import CheckedDevice, CohortMember, EmailLink, LinkedProvider, User
+from cloud.accounts.models import (
+    CheckedDevice,
+    CohortMember,
+    EmailLink,
+    LinkedProvider,
+    SignInAttempt,
+    User,
+    UserSession,
+)
 from cloud.administration.models import BlockChange
 from cloud.billing.models import Balance, KiloPass, Posting, StripeOwner
 from cloud.database import Base
@@ -17,6 +25,8 @@ TABLES = (
     CohortMember,
     CheckedDevice,
     EmailLink,
+    SignInAttempt,
+    UserSession,
     OutgoingLetter,
     BlockChange,
     Organization,

@@ -14,6 +14,7 @@ class Purpose(enum.StrEnum):
     EMAIL_CHANGE = "e-mail-change"
     INVITATION = "invitation"
     SESSION = "session"
+    API = "api"
 
 
 class Signer:

@@ -7,7 +7,8 @@ from pydantic import SecretStr
 
 from abuse_client import AbuseClient, AsyncAbuseClient
 from abuse_client.gateway import AsyncGuard
-from cloud.accounts.device_check import LocalDeviceCheck, NullDeviceCheck
+from cloud.accounts.device_check import DeviceCheck, NullDeviceCheck, StytchDeviceCheck
+from cloud.accounts.providers import Providers
 from cloud.billing.payments import LocalPayments, PaymentProvider, StripePayments
 from cloud.context import Cloud
 from cloud.database import Database
@@ -36,7 +37,8 @@ def build_cloud(settings: Settings, clock: Callable[[], datetime] = utc_now) -> 
         database=Database(settings.database_url),
         reporting=Reporting(abuse, ReportCounts()),
         mailer=OutboxMailer(),
-        device_check=LocalDeviceCheck() if settings.local_device_check else NullDeviceCheck(),
+        device_check=pick_device_check(settings),
+        providers=Providers(settings),
         payments=pick_payments(settings),
         signer=Signer(settings.secret_key.get_secret_value()),
         clock=clock,
@@ -53,6 +55,17 @@ def build_gateway(cloud: Cloud) -> Gateway:
     )
     guard = AsyncGuard(abuse, guard_settings(settings))
     return Gateway(cloud=cloud, abuse=abuse, guard=guard, upstream=Upstream(settings))
+
+
+def pick_device_check(settings: Settings) -> DeviceCheck:
+    if settings.device_check_url is None:
+        return NullDeviceCheck()
+    return StytchDeviceCheck(
+        settings.device_check_url,
+        settings.device_check_project_id,
+        settings.device_check_secret.get_secret_value(),
+        settings.device_check_timeout_seconds,
+    )
 
 
 def pick_payments(settings: Settings) -> PaymentProvider:

@@ -3,7 +3,15 @@
 from sqlalchemy import delete, or_
 
 from abuse_client import events
-from cloud.accounts.models import CheckedDevice, CohortMember, EmailLink, LinkedProvider, User
+from cloud.accounts.models import (
+    CheckedDevice,
+    CohortMember,
+    EmailLink,
+    LinkedProvider,
+    SignInAttempt,
+    User,
+    UserSession,
+)
 from cloud.billing.passes import blocks_deletion
 from cloud.context import Cloud
 from cloud.errors import Conflict, NotFound
@@ -29,7 +37,7 @@ def delete_user(cloud: Cloud, user_id: str) -> None:
 
 def anonymise(work: Work, user: User) -> None:
     """Overwrite what is personal. The address that stands there afterwards is nobody's: no change of address."""
-    for table in (CheckedDevice, CohortMember, LinkedProvider):
+    for table in (CheckedDevice, CohortMember, LinkedProvider, SignInAttempt, UserSession):
         work.session.execute(delete(table).where(table.user_id == user.id))
     work.session.execute(delete(EmailLink).where(or_(EmailLink.user_id == user.id, EmailLink.email == user.email)))
     user.email = user.email_normalised = f"deleted-{user.id}@deleted.invalid"

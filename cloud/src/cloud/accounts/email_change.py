@@ -5,7 +5,6 @@ from sqlalchemy import select
 from abuse_client import events
 from cloud.accounts.email_links import normalised, send_link, use_link
 from cloud.accounts.models import User
-from cloud.accounts.service import hosted_domain
 from cloud.context import Cloud
 from cloud.errors import Conflict, InvalidToken
 from cloud.mail.service import Letter
@@ -43,7 +42,6 @@ def change_email(work: Work, user: User, email: str) -> bool:
         raise Conflict("this address belongs to another account")
     previous, user.email = user.email, email
     user.email_normalised = normalised(email)
-    user.hosted_domain = hosted_domain(email)
     work.report_after_commit(
         events.user_email_changed(
             kilo_user_id=user.id, email=email, previous_email=previous, occurred_at=work.occurred_at_ms

@@ -3,6 +3,8 @@
 from urllib.parse import urlencode
 from uuid import uuid4
 
+from sqlalchemy import update
+
 from cloud.accounts.models import EmailLink
 from cloud.context import Cloud
 from cloud.errors import InvalidToken
@@ -49,10 +51,11 @@ def send_link(
 
 
 def use_link(cloud: Cloud, work: Work, purpose: Purpose, token: str) -> EmailLink:
-    """Return the link that the token stands for and use it up, or raise `InvalidToken`."""
+    """Return the link that the token stands for and use it up, or raise `InvalidToken`; of two at once one gets it."""
     link_id = cloud.signer.read(purpose, token, cloud.settings.email_link_seconds)
-    link = work.session.get(EmailLink, link_id)
-    if link is None or link.used_at is not None or link.purpose != purpose.value:
+    fresh = update(EmailLink).where(EmailLink.id == link_id, EmailLink.purpose == purpose.value)
+    used = fresh.where(EmailLink.used_at.is_(None)).values(used_at=work.now).returning(EmailLink)
+    link = work.session.scalars(used).one_or_none()
+    if link is None:
         raise InvalidToken
-    link.used_at = work.now
     return link

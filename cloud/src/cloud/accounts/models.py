@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey
+from sqlalchemy import CheckConstraint, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from cloud.database import Base
@@ -36,13 +36,48 @@ class User(Base):
 
 
 class LinkedProvider(Base):
-    """A way to sign in that the user has proved."""
+    """A way to sign in, or a profile elsewhere, that the user has proved: one of each provider."""
 
     __tablename__ = "linked_providers"
+    __table_args__ = (Index("ix_linked_providers_provider_subject", "provider", "subject", unique=True),)
 
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), primary_key=True)
     provider: Mapped[str] = mapped_column(primary_key=True)
+    subject: Mapped[str | None]
+    """The provider's own id of the person, nobody else's; null for e-mail, where the account's address is the key."""
     linked_at: Mapped[datetime]
+
+
+class SignInAttempt(Base):
+    """Somebody who was sent to a provider and has not come back yet. The row goes when he does."""
+
+    __tablename__ = "sign_in_attempts"
+
+    state: Mapped[str] = mapped_column(primary_key=True)
+    provider: Mapped[str]
+    browser: Mapped[str]
+    """Hash of the secret in the browser's cookie: nobody comes back in another one."""
+    nonce: Mapped[str | None]
+    code_verifier: Mapped[str]
+    return_to: Mapped[str]
+    user_id: Mapped[str | None] = mapped_column(ForeignKey("users.id"), index=True)
+    """Who links the provider to the account he is signed in to; null at a sign-in."""
+    sso_domain: Mapped[str | None]
+    customer_source: Mapped[str | None]
+    telemetry_id: Mapped[str | None]
+    asked_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class UserSession(Base):
+    """One sign-in that goes on: on pages by a cookie, at the API by a bearer token."""
+
+    __tablename__ = "user_sessions"
+    __table_args__ = (CheckConstraint("kind IN ('page', 'api')", name="kind_is_known"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
+    kind: Mapped[str]
+    started_at: Mapped[datetime]
 
 
 class CohortMember(Base):

@@ -28,3 +28,11 @@ def existing_user(work: Work, user_id: str) -> User:
     if user is None or user.deleted_at is not None:
         raise NotFound("found no such user")
     return user
+
+
+def locked_user(work: Work, user_id: str) -> User:
+    """Return the user as `existing_user` does, and let nobody else change him before this transaction ends."""
+    user = work.session.get(User, user_id, with_for_update=True, populate_existing=True)
+    if user is None or user.deleted_at is not None:
+        raise NotFound("found no such user")
+    return user

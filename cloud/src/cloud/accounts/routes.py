@@ -2,16 +2,18 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Response
+from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import HTMLResponse
 from pydantic import AfterValidator, BaseModel, Field
 
+from cloud.accounts.cross_site import SameSite
 from cloud.accounts.deletion import delete_user
+from cloud.accounts.devices import check_device
 from cloud.accounts.email_change import ask_for_email_change, confirm_email_change
 from cloud.accounts.models import User
 from cloud.accounts.profile import complete_welcome_form
 from cloud.accounts.service import ask_for_link, enter_by_link
-from cloud.accounts.sessions import COOKIE, SignedIn, set_session_cookie
+from cloud.accounts.sessions import COOKIE, Kind, SignedIn, end_session, set_session_cookie, start_session
 from cloud.billing.ledger import balance_of
 from cloud.billing.models import Balance
 from cloud.billing.owners import Owner
@@ -30,6 +32,7 @@ def checked_email(email: str) -> str:
 
 EmailAddress = Annotated[str, Field(max_length=254), AfterValidator(checked_email)]
 Token = Annotated[str, Form()]
+TelemetryId = Annotated[str | None, Form(max_length=200)]
 
 
 class LinkRequest(BaseModel):
@@ -60,7 +63,15 @@ class AccountAnswer(BaseModel):
     is_admin: bool
 
 
-@router.post("/auth/email-link", status_code=202)
+class TokenAnswer(BaseModel):
+    token: str
+
+
+class CheckAnswer(BaseModel):
+    checked: bool
+
+
+@router.post("/auth/email-link", status_code=202, dependencies=[SameSite])
 def post_link_request(cloud: Context, wish: LinkRequest) -> None:
     """Send a letter with a link that signs its reader up or in."""
     ask_for_link(cloud, wish.email, wish.customer_source)
@@ -72,18 +83,28 @@ def get_link_page(token: str) -> HTMLResponse:
     return confirmation_page("/auth/email-link/confirm", token, "Sign in")
 
 
-@router.post("/auth/email-link/confirm")
-def post_link(cloud: Context, facts: Facts, response: Response, token: Token) -> EntryAnswer:
+@router.post("/auth/email-link/confirm", dependencies=[SameSite])
+def post_link(
+    cloud: Context, facts: Facts, response: Response, token: Token, telemetry_id: TelemetryId = None
+) -> EntryAnswer:
     """Sign the reader of the letter up or in."""
-    entry = enter_by_link(cloud, token, facts)
-    set_session_cookie(cloud, response, entry.session_token)
-    return EntryAnswer(kilo_user_id=entry.kilo_user_id, event_type=entry.event_type, session_token=entry.session_token)
+    entry = enter_by_link(cloud, token, facts, telemetry_id)
+    set_session_cookie(cloud, response, start_session(cloud, entry.kilo_user_id, Kind.PAGE))
+    token = start_session(cloud, entry.kilo_user_id, Kind.API)
+    return EntryAnswer(kilo_user_id=entry.kilo_user_id, event_type=entry.event_type, session_token=token)
 
 
 @router.post("/auth/sign-out", status_code=204)
-def post_sign_out(response: Response) -> None:
-    """Forget the session in this browser."""
+def post_sign_out(cloud: Context, request: Request, response: Response) -> None:
+    """End the session that the request brings, here and in the browser."""
+    end_session(cloud, request)
     response.delete_cookie(COOKIE)
+
+
+@router.post("/account/api-tokens", status_code=201)
+def post_api_token(cloud: Context, user: SignedIn) -> TokenAnswer:
+    """Give out a bearer token for programs; its use is no sign-in."""
+    return TokenAnswer(token=start_session(cloud, user.id, Kind.API))
 
 
 @router.get("/account")
@@ -91,6 +112,14 @@ def get_account(cloud: Context, user: SignedIn) -> AccountAnswer:
     """Show the signed-in account."""
     with cloud.database.reading() as session:
         return account_answer(user, balance_of(session, Owner(user_id=user.id)))
+
+
+@router.post("/account/device-check")
+def post_device_check(
+    cloud: Context, user: SignedIn, telemetry_id: Annotated[str, Form(max_length=200)]
+) -> CheckAnswer:
+    """Look at the newcomer's device; the next sign-in tells what was found."""
+    return CheckAnswer(checked=check_device(cloud, user.id, telemetry_id))
 
 
 @router.post("/account/welcome-form", status_code=204)

@@ -7,6 +7,7 @@ from uuid import uuid4
 from abuse_client import events
 from cloud.accounts.models import User
 from cloud.accounts.profile import existing_user
+from cloud.accounts.sessions import Kind, end_sessions
 from cloud.administration.models import BlockChange
 from cloud.context import Cloud
 from cloud.reporting import MAX_EVENTS_A_BATCH
@@ -29,6 +30,8 @@ def block_user(work: Work, user_id: str, reason: str, actor_email: str | None) -
         change_block_reason(work, user, reason, actor_email)
         return False
     user.blocked_at, user.blocked_reason = work.now, reason
+    # Programs keep their token: they are told that the account is blocked, and go on when the block is lifted.
+    end_sessions(work, user_id, Kind.PAGE)
     change = keep_change(work, user_id, "blocked", reason, actor_email)
     work.report_after_commit(
         events.user_blocked(

@@ -36,8 +36,8 @@ def play(cloud_url: str, *, stripe_webhook_secret: str, admin_email: str, on_ste
     """Play the story against the cloud at the address and return who did what and what the cloud reported.
 
     `on_step(done, total, text)` is called before each step and once at the end. The cloud must have its outbox open,
-    the local device check on, the loopback address among its trusted peers, and the admin's address among its admins;
-    `cloud.running.run_cloud` sets it up so.
+    the device check of `cloud.local`, the loopback address among its trusted peers, and the admin's address among its
+    admins; `cloud.running.run_cloud` sets it up so.
     """
     with httpx.Client(base_url=cloud_url, timeout=REQUEST_SECONDS) as http:
         cast, desk = gather(http, admin_email), StripeDesk(http, stripe_webhook_secret)
@@ -53,7 +53,7 @@ def play(cloud_url: str, *, stripe_webhook_secret: str, admin_email: str, on_ste
 def arrivals(cast: Cast) -> list[Step]:
     """Everybody signs up, except the one who comes back later."""
     early = [person for person in cast.everyone() if person is not cast.same_device]
-    return [(f"{person.email} signs up", partial(person.come_in, "newsletter")) for person in early]
+    return [(f"{person.email} signs up", partial(person.settle_in, "newsletter")) for person in early]
 
 
 def customers(cast: Cast, desk: StripeDesk) -> list[Step]:
@@ -146,7 +146,7 @@ def abuse(cast: Cast) -> list[Step]:
         ("an account works like a machine", partial(chat_some, cast.blocked, "open/swift-1", 5)),
         ("an administrator blocks it", partial(block, cast.admin, cast.blocked, "resale of free access")),
         ("the blocked one tries on", partial(look, cast.blocked, "after the block")),
-        ("a new account comes on the same device", partial(cast.same_device.come_in, "search")),
+        ("a new account comes on the same device", partial(cast.same_device.settle_in, "search")),
         ("the new account chats", partial(look, cast.same_device, "as a new account")),
         ("an account drains the free tier", partial(drain, cast.drained)),
         ("an administrator blocks the wrong one", partial(block, cast.admin, cast.pardoned, "mistaken for another")),

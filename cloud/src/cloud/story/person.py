@@ -26,8 +26,8 @@ class Person:
     ja4_digest: str = "t13d1516h2_8daaf6152771_02713d6af862"
     user_agent: str = BROWSER
     fingerprint: str | None = None
-    device_verdict: str | None = None
-    device_reasons: str | None = None
+    is_automated: bool = False
+    """Whether a program drives the browser, as a device check sees it."""
     kilo_user_id: str = ""
     session_token: str = ""
     deeds: list[str] = field(default_factory=list)
@@ -41,9 +41,6 @@ class Person:
             "x-vercel-ip-city": self.city,
             "x-vercel-ip-country": self.country,
             "x-vercel-ja4-digest": self.ja4_digest,
-            "x-device-fingerprint": self.fingerprint,
-            "x-device-verdict": self.device_verdict,
-            "x-device-reasons": self.device_reasons,
             "authorization": f"Bearer {self.session_token}" if self.session_token else None,
         }
         return {name: value for name, value in told.items() if value is not None}
@@ -67,16 +64,36 @@ class Person:
         link: str = self.do("GET", "/outbox", params={"recipient": recipient}).json()["link"]
         return parse_qs(urlsplit(link).query)["token"][0]
 
+    def show_device(self) -> str | None:
+        """Let the device check look at this browser, as the sign-in page's script does, and return its telemetry id."""
+        options = self.do("GET", "/auth/options").json()
+        if self.fingerprint is None or options["device_check_url"] is None:
+            return None
+        device = {
+            "public_token": options["device_check_public_token"],
+            "hardware_fingerprint": self.fingerprint,
+            "is_automated": self.is_automated,
+        }
+        shown = self.http.post(f"{options['device_check_url']}/telemetry", json=device).raise_for_status().json()
+        return str(shown["telemetry_id"])
+
     def try_to_come_in(self, customer_source: str | None = None) -> httpx.Response:
         """Ask for a sign-in letter and follow its link, whatever comes of it."""
         self.do("POST", "/auth/email-link", json={"email": self.email, "customer_source": customer_source})
-        return self.send("POST", "/auth/email-link/confirm", data={"token": self.letter_token(self.email)})
+        form = {"token": self.letter_token(self.email), "telemetry_id": self.show_device()}
+        return self.send("POST", "/auth/email-link/confirm", data={k: v for k, v in form.items() if v is not None})
 
     def come_in(self, customer_source: str | None = None) -> "Person":
         """Sign up or in by a letter."""
         entry = self.try_to_come_in(customer_source).raise_for_status().json()
         self.kilo_user_id, self.session_token = entry["kilo_user_id"], entry["session_token"]
         self.deeds.append("signed up" if entry["event_type"] == "signup" else "signed in")
+        return self
+
+    def settle_in(self, customer_source: str | None = None) -> "Person":
+        """Sign up, and sign in once more: a device is checked from the second time on."""
+        self.come_in(customer_source)
+        self.session_token = self.try_to_come_in().raise_for_status().json()["session_token"]
         return self
 
     def chat(

@@ -1,0 +1,101 @@
+"""Going to a provider and coming back."""
+
+from secrets import token_urlsafe
+from typing import Annotated
+
+from fastapi import APIRouter, Cookie, Query
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import RedirectResponse, Response
+from pydantic import AfterValidator, BaseModel
+
+from cloud.accounts.attempts import Wish, checked_return
+from cloud.accounts.linking import list_linked, unlink_provider
+from cloud.accounts.sessions import Kind, SignedIn, set_session_cookie, start_session
+from cloud.accounts.visits import begin_visit, end_visit
+from cloud.context import Cloud, Context, Facts
+
+router = APIRouter(tags=["accounts"])
+
+BROWSER_COOKIE = "cloud_visit"
+
+ReturnTo = Annotated[str, Query(max_length=500), AfterValidator(checked_return)]
+Browser = Annotated[str | None, Cookie(alias=BROWSER_COOKIE)]
+ShortText = Annotated[str | None, Query(max_length=200)]
+
+
+class OptionsAnswer(BaseModel):
+    providers: list[str]
+    device_check_url: str | None
+    device_check_public_token: str
+
+
+@router.get("/auth/options")
+def get_options(cloud: Context) -> OptionsAnswer:
+    """Name what a sign-in page can offer, and where its visitor's browser shows itself to the device check."""
+    settings = cloud.settings
+    return OptionsAnswer(
+        providers=[name for name in cloud.providers.names() if cloud.providers.find(name).signs_in],
+        device_check_url=settings.device_check_url,
+        device_check_public_token=settings.device_check_public_token,
+    )
+
+
+@router.get("/auth/with/{provider}")
+async def get_departure(
+    cloud: Context,
+    provider: str,
+    browser: Browser = None,
+    return_to: ReturnTo = "/",
+    customer_source: ShortText = None,
+    telemetry_id: ShortText = None,
+) -> Response:
+    """Send the browser to the provider to sign in."""
+    wish = Wish(return_to=return_to, customer_source=customer_source, telemetry_id=telemetry_id)
+    return await depart(cloud, provider, browser, wish)
+
+
+@router.post("/account/providers/{provider}")
+async def post_link(
+    cloud: Context, user: SignedIn, provider: str, browser: Browser = None, return_to: ReturnTo = "/"
+) -> Response:
+    """Send the browser to the provider to link it to the account."""
+    return await depart(cloud, provider, browser, Wish(return_to=return_to, user_id=user.id))
+
+
+@router.get("/auth/with/{provider}/callback")
+async def get_return(
+    cloud: Context, facts: Facts, provider: str, state: str = "", code: str | None = None, browser: Browser = None
+) -> Response:
+    """Take the browser back and sign its owner in."""
+    back = await end_visit(cloud, provider, state=state, code=code, browser=browser, facts=facts)
+    answer = RedirectResponse(back.return_to, status_code=303)
+    if back.entry is not None:
+        token = await run_in_threadpool(start_session, cloud, back.entry.kilo_user_id, Kind.PAGE)
+        set_session_cookie(cloud, answer, token)
+    return answer
+
+
+@router.get("/account/providers")
+def get_linked(cloud: Context, user: SignedIn) -> dict[str, list[str]]:
+    """List the account's ways to sign in."""
+    return {"providers": list_linked(cloud, user.id)}
+
+
+@router.delete("/account/providers/{provider}", status_code=204)
+def delete_linked(cloud: Context, user: SignedIn, provider: str) -> None:
+    """Take a way to sign in away; the last one stays."""
+    unlink_provider(cloud, user.id, provider)
+
+
+async def depart(cloud: Cloud, provider: str, browser: str | None, wish: Wish) -> Response:
+    browser = browser or token_urlsafe(32)
+    answer = RedirectResponse(await begin_visit(cloud, provider, browser, wish), status_code=303)
+    answer.set_cookie(
+        BROWSER_COOKIE,
+        browser,
+        max_age=cloud.settings.sign_in_attempt_seconds,
+        httponly=True,
+        samesite="lax",
+        secure=cloud.settings.public_url.startswith("https:"),
+    )
+    return answer
