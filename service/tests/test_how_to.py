@@ -97,3 +97,13 @@ def test_erase_a_person(desk):
     held = json.loads((desk.folder / "user-1.json").read_text())
     assert held["identity"]["record"]["profile"]["email"] == "user-1@example.net"
     assert b"user-1@example.net" not in (desk.service.data / "abuse.db").read_bytes()
+
+
+def test_back_up_and_restore(desk):
+    """Whoever follows the page has a backup, a restored directory that holds the same, and states made anew."""
+    desk.service.events({"type": "user.blocked", "data": {"kilo_user_id": "user-1", "reason": "resold keys"}})
+    blocks = BLOCK.findall((PAGES / "back-up-and-restore.md").read_text())
+    printed = [desk.run(block) for kind, block in blocks if kind == "sh"]
+    assert blocks[1][1].split() == printed[0].splitlines()[0].split()
+    assert (desk.folder / "restored" / "abuse.db").exists()
+    assert "resold keys" in desk.run("abuse-service identity user:user-1 --data restored")

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Collection
+from pathlib import Path
 
 from abuse_service.console_api.audit import Audit
 from abuse_service.console_api.erasures import KeptErasures
@@ -32,12 +33,27 @@ from abuse_service.replay.pending import PendingKeeper
 from abuse_service.replay.recover import Recovered, recover
 from abuse_service.replay.retention import RetentionKeeper
 from abuse_service.settings import Settings
+from abuse_service.storage.backup import back_up
+from abuse_service.storage.compare import compare_images
 from abuse_service.storage.directory import holds_database, read_owner
+from abuse_service.storage.key_file import key_file_beside
 from abuse_service.storage.store import SqliteStore
+from abuse_service.storage.verify import Fault, Verified, verify
 from abuse_service.telemetry import Metrics, log
 from abuse_service.versions import Versions, choose, kept_catalog, read_book
 
-__all__ = ["Service", "holds_database", "read_enricher", "read_owner"]
+__all__ = [
+    "Fault",
+    "Service",
+    "Verified",
+    "back_up",
+    "compare_rebuilt",
+    "holds_database",
+    "read_enricher",
+    "read_owner",
+    "rebuild",
+    "verify",
+]
 
 
 class Service:
@@ -188,6 +204,38 @@ class Service:
 
     def _install(self, policy: Policy) -> None:
         self.flow.install(Judge(policy, self.projection, self.standing))
+
+
+async def rebuild(settings: Settings) -> Recovered:
+    """Make states and indexes anew from the log alone. Cut off anywhere, the next start goes on with it.
+
+    Raises `DirectoryInUse`, or `RefusedToStart` where the log no longer holds all that the states were made from.
+    """
+    store = SqliteStore(settings.data, settings.waiting_bytes, settings.key_file)
+    try:
+        store.discard_snapshot()
+    finally:
+        store.close()
+    service = Service(settings, takes_settings_policy=False)
+    await service.start()
+    await service.stop()
+    return service.recovered
+
+
+async def compare_rebuilt(settings: Settings, folder: Path) -> list[Fault]:
+    """What states and indexes, as they are now, say otherwise than the log alone; both are copied to ``folder`` first.
+
+    Raises `RefusedToStart` or `StorageUnavailable`.
+    """
+    kept, made = folder / "kept", folder / "made"
+    back_up(settings.data, kept)
+    back_up(kept, made)
+    key_file = settings.key_file or key_file_beside(settings.data)
+    service = Service(settings.model_copy(update={"data": kept, "key_file": key_file}), takes_settings_policy=False)
+    await service.start()
+    await service.stop()
+    await rebuild(settings.model_copy(update={"data": made, "key_file": key_file}))
+    return list(compare_images(kept, made, service.projection.catalog.keys))
 
 
 def read_enricher(settings: Settings) -> Enricher:

@@ -18,6 +18,7 @@ from abuse_service.cli.joins import import_app, pending
 from abuse_service.cli.options import AsJson, Data, PolicyPath, Reason, Url, open_desk, read_settings
 from abuse_service.cli.persons import audit, find, identity, timeline
 from abuse_service.cli.policy import app as policy_app
+from abuse_service.cli.upkeep import backup, rebuild, verify
 from abuse_service.errors import PolicyError, ServiceError
 from abuse_service.settings import Settings, Token
 from abuse_service.wiring import holds_database, read_enricher
@@ -47,6 +48,9 @@ app.command()(cluster)
 app.command()(erase)
 app.command()(erasures)
 app.command()(export)
+app.command()(verify)
+app.command()(backup)
+app.command()(rebuild)
 app.add_typer(config_app, name="config")
 app.add_typer(enforcement_app, name="enforcement")
 

@@ -3,6 +3,7 @@
 Where events were erased (0023) zeros fill the block up to the length that it had.
 """
 
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
@@ -14,12 +15,18 @@ _decode = msgspec.msgpack.Decoder(list[Event]).decode
 _decode_one = msgspec.msgpack.Decoder(Event).decode
 _split = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
 _LENGTH_BYTES = 4
+_POSITION_BYTES = 8
 _HEAD_BYTES = 5
 _ARRAY_16, _ARRAY_32 = 0xDC, 0xDD
 
 GONE = Event("", "", 0, 0, b"")
 """What stands in a block where an event was erased: no event that was ever taken is as short."""
 _GONE = msgspec.Raw(_encode(GONE))
+
+
+def checksum(position: int, body: bytes) -> int:
+    """What tells a row of the log that was damaged, or stands in another's place: CRC-32 over position and body."""
+    return zlib.crc32(body, zlib.crc32(position.to_bytes(_POSITION_BYTES, "big")))
 
 
 def pack_events(events: list[Event]) -> bytes:

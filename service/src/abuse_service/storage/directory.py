@@ -9,9 +9,14 @@ from pathlib import Path
 
 from abuse_service.errors import DirectoryInUse, RefusedToStart, StorageUnavailable
 from abuse_service.storage.states import TABLES, make_table
+from abuse_service.telemetry import log
 
 DATABASE_NAME = "abuse.db"
-FORMAT_VERSION = 6
+FORMAT_VERSION = 7
+_UPGRADES = {
+    6: "ALTER TABLE block ADD COLUMN checksum INTEGER;\nALTER TABLE scrubbed ADD COLUMN checksum INTEGER;\n",
+}
+"""By format, what makes the next one of it. What is refused has no way here."""
 
 
 class DataDirectory:
@@ -50,19 +55,26 @@ class DataDirectory:
         return connection
 
     def prepare(self, connection: sqlite3.Connection) -> None:
-        """Make the tables, and refuse a directory of a newer format. Raises `StorageUnavailable`, `RefusedToStart`."""
+        """Make the tables, or bring those of an older format up to date.
+
+        Raises `StorageUnavailable`, and `RefusedToStart` for a newer format or one from before the first release.
+        """
         try:
             found = connection.execute("PRAGMA user_version").fetchone()[0]
             if found > FORMAT_VERSION:
                 raise RefusedToStart(
                     f"the data directory {self.path} has format {found}, this version knows {FORMAT_VERSION}"
                 )
-            if 0 < found < FORMAT_VERSION:
+            if 0 < found < min(_UPGRADES):
                 raise RefusedToStart(
                     f"the data directory {self.path} has format {found}, from before the first release: "
-                    f"this version reads {FORMAT_VERSION}; start with a new directory"
+                    f"this version reads {min(_UPGRADES)} to {FORMAT_VERSION}; start with a new directory"
                 )
-            if found < FORMAT_VERSION:
+            if 0 < found < FORMAT_VERSION:
+                steps = "".join(_UPGRADES[step] for step in range(found, FORMAT_VERSION))
+                connection.executescript(f"BEGIN;\n{steps}PRAGMA user_version = {FORMAT_VERSION};\nCOMMIT;")
+                log.info("the data directory was brought to a newer format", found=found, format=FORMAT_VERSION)
+            if found == 0:
                 made = "".join(f"{make_table(table)};\n" for table in TABLES)
                 schema = resources.files(__package__).joinpath("schema.sql").read_text()
                 connection.executescript(f"BEGIN;\n{schema}{made}PRAGMA user_version = {FORMAT_VERSION};\nCOMMIT;")

@@ -12,15 +12,15 @@ import msgspec
 
 from abuse_service.events.entity import EntityKey
 from abuse_service.events.event import Event
-from abuse_service.storage.blocks import GONE, replace_in_block
+from abuse_service.storage import statements
+from abuse_service.storage.blocks import GONE, checksum, replace_in_block
 from abuse_service.storage.states import TABLES, make_table, table_of
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Event).decode
 
 _FIND_BLOCK = "SELECT position, body FROM block WHERE position <= ? ORDER BY position DESC LIMIT 1"
-_PUT_BLOCK = "UPDATE block SET body = ? WHERE position = ?"
-_PUT_SCRUBBED = "INSERT OR REPLACE INTO scrubbed (position, body) VALUES (?, ?)"
+_PUT_BLOCK = "UPDATE block SET body = ?, checksum = ? WHERE position = ?"
 _FIND_SCRUBBED = "SELECT body FROM scrubbed WHERE position = ?"
 
 
@@ -35,16 +35,22 @@ def rewrite_events(connection: sqlite3.Connection, scrubbed: Mapping[int, Event]
         row = connection.execute(_FIND_BLOCK, (positions[place],)).fetchone()
         if row is None:
             # Its block was dropped, and it alone lies beside the log.
-            connection.execute(_PUT_SCRUBBED, (positions[place], _encode(scrubbed[positions[place]])))
+            put_scrubbed(connection, positions[place], scrubbed[positions[place]])
             place += 1
             continue
         first, body = row
         rewritten, reached = replace_in_block(body, [position - first for position in positions[place:]])
         if rewritten != body:
-            connection.execute(_PUT_BLOCK, (rewritten, first))
+            connection.execute(_PUT_BLOCK, (rewritten, checksum(first, rewritten), first))
         for position in positions[place : place + reached]:
-            connection.execute(_PUT_SCRUBBED, (position, _encode(scrubbed[position])))
+            put_scrubbed(connection, position, scrubbed[position])
         place += reached
+
+
+def put_scrubbed(connection: sqlite3.Connection, position: int, event: Event) -> None:
+    """Lay an event beside the log."""
+    body = _encode(event)
+    connection.execute(statements.PUT_SCRUBBED, (position, body, checksum(position, body)))
 
 
 def read_scrubbed(connection: sqlite3.Connection, position: int) -> Event:

@@ -12,6 +12,7 @@ import msgspec
 from abuse_service.events.event import LIST_CHANGED, POLICY_ACTIVATED, Event, Stored
 from abuse_service.storage import statements
 from abuse_service.storage.blocks import unpack_block
+from abuse_service.storage.erase import put_scrubbed
 from abuse_service.storage.index import INDEXED_POSITION
 
 LOG_BEGINS = "log_begins"
@@ -20,7 +21,6 @@ LOG_BEGINS = "log_begins"
 SPARED_TYPES = frozenset({POLICY_ACTIVATED, LIST_CHANGED})
 """What must be read again at any age: policies' texts, and what operators wrote in lists."""
 
-_encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Event).decode
 _OLDEST_BLOCKS = "SELECT position, events, body FROM block ORDER BY position LIMIT ?"
 
@@ -54,9 +54,7 @@ def drop_blocks(connection: sqlite3.Connection, number: int) -> None:
     for position, events, body in connection.execute(_OLDEST_BLOCKS, (number,)).fetchall():
         for place, event in enumerate(unpack_block(body), position):
             if event.type in SPARED_TYPES:
-                connection.execute(
-                    "INSERT OR REPLACE INTO scrubbed (position, body) VALUES (?, ?)", (place, _encode(event))
-                )
+                put_scrubbed(connection, place, event)
         behind = position + events
         scrubbed = connection.execute(
             "SELECT position, body FROM scrubbed WHERE position >= ? AND position < ?", (position, behind)

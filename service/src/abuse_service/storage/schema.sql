@@ -7,18 +7,21 @@ CREATE TABLE IF NOT EXISTS meta (
     value BLOB NOT NULL
 ) WITHOUT ROWID;
 
--- One row for all events that were committed together: length-prefixed MessagePack lists, one an append.
+-- One row for all events that were committed together: length-prefixed MessagePack lists, one an append. The checksum
+-- is over position and body (storage/blocks.py), and missing where a version before format 7 wrote the row.
 CREATE TABLE IF NOT EXISTS block (
     position INTEGER PRIMARY KEY CHECK (position > 0),
     events   INTEGER NOT NULL CHECK (events > 0),
-    body     BLOB    NOT NULL
+    body     BLOB    NOT NULL,
+    checksum INTEGER
 );
 
 -- The events of which the block says that they are gone, as an erasure left them, and the few that outlive the log where
 -- it was dropped: MessagePack.
 CREATE TABLE IF NOT EXISTS scrubbed (
     position INTEGER PRIMARY KEY CHECK (position > 0),
-    body     BLOB NOT NULL
+    body     BLOB NOT NULL,
+    checksum INTEGER
 );
 
 -- Who was erased, and when that was asked for; done once nothing of the person is left.

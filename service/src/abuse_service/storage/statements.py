@@ -4,13 +4,20 @@ Each handles any number of rows in one step, which runs without Python's interpr
 and give back the lock once a row, and under load wait for it every time.
 """
 
-ADD_BLOCK = "INSERT INTO block (position, events, body) VALUES (?, ?, ?)"
+ADD_BLOCK = "INSERT INTO block (position, events, body, checksum) VALUES (?, ?, ?, ?)"
+PUT_SCRUBBED = "INSERT OR REPLACE INTO scrubbed (position, body, checksum) VALUES (?, ?, ?)"
 
 # Which of the keys, 16 bytes each in one blob, are known: "index:content" joined by commas.
 KNOWN_KEYS = """
 WITH RECURSIVE place(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM place WHERE i + 1 < :count)
 SELECT group_concat(i || ':' || coalesce(hex(content), ''))
 FROM place CROSS JOIN event_key ON key = substr(:keys, i * 16 + 1, 16)
+"""
+
+# Where the known ones of some keys stand: their place among :keys, and the position.
+KEY_POSITIONS = """
+WITH RECURSIVE place(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM place WHERE i + 1 < :count)
+SELECT i, position FROM place CROSS JOIN event_key ON key = substr(:keys, i * 16 + 1, 16)
 """
 
 # :keys is one blob of 16 bytes a key, :contents one of 8 bytes a key, zeros for none; :positions a JSON list.

@@ -14,7 +14,7 @@ from abuse_service.events.event import ERASING_TYPES, Event
 from abuse_service.events.log import Appended, Rejected
 from abuse_service.identities.erasure import Erasure
 from abuse_service.storage import statements
-from abuse_service.storage.blocks import pack_events
+from abuse_service.storage.blocks import checksum, pack_events
 from abuse_service.storage.erasures import erasure_rows
 from abuse_service.storage.index import RecentIndex
 
@@ -164,7 +164,7 @@ class Writer:
         if kept:
             first = self._last_position + 1
             body = kept[0].packed if len(kept) == 1 else b"".join([part.packed for part in kept])
-            self._connection.execute(statements.ADD_BLOCK, (first, position - first + 1, body))
+            self._connection.execute(statements.ADD_BLOCK, (first, position - first + 1, body, checksum(first, body)))
         return kept
 
     def _note_erasures(self, kept: list[Waiting]) -> None:
