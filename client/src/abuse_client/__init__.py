@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         report_cost,
         report_event,
         report_events,
+        start_classification,
         stats,
     )
     from abuse_client.tally import Stats
@@ -35,6 +36,7 @@ __all__ = [
     "report_cost",
     "report_event",
     "report_events",
+    "start_classification",
     "stats",
 ]
 

@@ -1,7 +1,8 @@
 """Asking for a classification: what is the same for threads and for asyncio."""
 
 import time
-from concurrent.futures import Future
+from collections.abc import Callable
+from concurrent.futures import CancelledError, Future
 
 from abuse_client import drafts
 from abuse_client.answers import BadAnswer, read_classification
@@ -17,7 +18,32 @@ LONGEST_DEADLINE_S = 3600.0
 class Asking(Reporting):
     """Puts the question and reads the answer; the waiting in between is the subclass's."""
 
-    def _ask(self, payload: ClassifyPayload | Fields, until: float) -> "Future[Answer] | None":
+    def start_classification(
+        self, payload: ClassifyPayload | Fields, deadline: float = 2.0
+    ) -> "Future[Classification | None]":
+        """Ask without waiting: a future of what `classify_request` returns, there within ``deadline`` seconds or so.
+
+        It cannot be cancelled, and its result is ``None`` at once while ``max_questions`` of these are open. Its
+        callbacks run in the client's own thread, so they must not wait for anything.
+        """
+        started: Future[Classification | None] = Future()
+        started.set_running_or_notify_cancel()
+
+        def understand(question: "Future[Answer]") -> None:
+            answer = None
+            try:
+                answer = self._understand(question.result())
+            except (Exception, CancelledError) as error:
+                self._unanswered(error)
+            started.set_result(answer)
+
+        if self._ask(payload, time_limit(deadline), understand) is None:
+            started.set_result(None)
+        return started
+
+    def _ask(
+        self, payload: ClassifyPayload | Fields, until: float, then: "Callable[[Future[Answer]], None] | None" = None
+    ) -> "Future[Answer] | None":
         if self._is_silent:
             return None
         try:
@@ -30,7 +56,7 @@ class Asking(Reporting):
         if not self._settings.url:
             return None
         try:
-            return self._engine.ask(question, until - time.monotonic())
+            return self._engine.ask(question, until - time.monotonic(), then)
         except Exception as error:
             self._unanswered(error)
             return None

@@ -1,6 +1,7 @@
 """The helpers as plain functions, over one client that is made from the environment at first use."""
 
 from collections.abc import Iterable
+from concurrent.futures import Future
 
 from abuse_client.client import AbuseClient
 from abuse_client.contract import AuthEventPayload, Classification, ClassifyPayload, CostPayload, EventsBatch
@@ -19,6 +20,11 @@ def default_client() -> AbuseClient:
 def classify_request(payload: ClassifyPayload | Fields, deadline: float = 2.0) -> Classification | None:
     """Ask what to do with an LLM request; ``None`` when there is no answer within ``deadline`` seconds."""
     return default_client().classify_request(payload, deadline)
+
+
+def start_classification(payload: ClassifyPayload | Fields, deadline: float = 2.0) -> "Future[Classification | None]":
+    """Ask without waiting: a future of what `classify_request` returns, there within ``deadline`` seconds or so."""
+    return default_client().start_classification(payload, deadline)
 
 
 def report_cost(payload: CostPayload | Fields) -> None:

@@ -18,6 +18,7 @@ from abuse_client.drafts import Question
 from abuse_client.failures import Failures
 from abuse_client.lifecycle import watch, watch_child_exit
 from abuse_client.loop import Loop
+from abuse_client.open_questions import OpenQuestions
 from abuse_client.reports import Report
 from abuse_client.service import Answer, Service
 from abuse_client.settings import Settings
@@ -25,6 +26,7 @@ from abuse_client.tally import Stats, Tally
 
 JOIN_TIMEOUT_S = 0.5
 PAUSE_AFTER_FAILED_START_S = 5.0
+TURNS_TO_SETTLE = 5
 
 
 class Unavailable(Exception):
@@ -38,6 +40,9 @@ class _Running(msgspec.Struct):
     dispatcher: Dispatcher
     thread: threading.Thread | None = None
     service: Service | None = None
+    is_over: bool = False
+    gate: threading.RLock = msgspec.field(default_factory=threading.RLock)
+    """Held while a question is handed over, so that none is after `is_over`. A signal handler may come in between."""
 
 
 class Engine:
@@ -69,8 +74,15 @@ class Engine:
         if buffer.is_crowded(report):
             self._bound()
 
-    def ask(self, question: Question, within_s: float) -> "Future[Answer]":
-        """Send a question; the future holds the answer or raises `NoAnswer`. Raises `Unavailable`."""
+    def ask(
+        self, question: Question, within_s: float, then: "Callable[[Future[Answer]], None] | None" = None
+    ) -> "Future[Answer]":
+        """Send a question; the future holds the answer or raises `NoAnswer`. Raises `Unavailable`.
+
+        ``then`` is called with the future once it is done, for a question that nobody waits for.
+        """
+        if then is not None and len(self._started) >= self.settings.max_questions:
+            raise Unavailable(f"{self.settings.max_questions} questions are open already")
         running = self._start()
         ticket = self.circuit.enter()
         if ticket is None:
@@ -78,16 +90,19 @@ class Engine:
 
         async def answer() -> Answer:
             if running.service is None:
-                raise Unavailable("the client could not start")
+                raise Unavailable("the client could not start, or was closed")
             return await ask(running.service, self.circuit, ticket, question, within_s)
 
-        coroutine = answer()
-        try:
-            return asyncio.run_coroutine_threadsafe(coroutine, running.loop)
-        except RuntimeError as error:  # closed by another thread meanwhile
-            coroutine.close()
+        with running.gate:
+            asked = None if running.is_over else asyncio.run_coroutine_threadsafe(answer(), running.loop)
+        if asked is None:  # closed by another thread meanwhile
             self.circuit.gave_up(ticket)
-            raise Unavailable(str(error)) from None
+            raise Unavailable("the client is closed")
+        if then is not None:
+            self._started.begin(asked)
+            asked.add_done_callback(then)
+            asked.add_done_callback(self._started.end)
+        return asked
 
     def flushed(self) -> "Future[None]":
         """A future that is done once every report so far is sent or given up."""
@@ -113,11 +128,13 @@ class Engine:
 
     def close(self, timeout_s: float) -> bool:
         """Flush within the time given, then stop the thread. Returns whether everything was dealt with."""
+        until = time.monotonic() + timeout_s
+        self._started.wait_for_none(timeout_s / 2)  # their answers bring costs along
         self._closed = True
         if (running := self._running) is not None:
             self._call(running, running.dispatcher.hurry_to_end)
             with contextlib.suppress(TimeoutError, CancelledError):
-                self.flushed().result(max(0.0, timeout_s))
+                self.flushed().result(max(0.0, until - time.monotonic()))
         return self.stop()
 
     def stop(self) -> bool:
@@ -164,6 +181,7 @@ class Engine:
     def _begin_afresh(self) -> None:
         self._lock = threading.Lock()
         self._no_start_before = 0.0
+        self._started = OpenQuestions()
         self._buffer = Buffer(self.settings.max_queued, self.settings.max_queued_bytes)
         self.circuit: Circuit = Circuit()
         self.tally: Tally = Tally()
@@ -206,7 +224,7 @@ class Engine:
             thread.start()
         except RuntimeError as error:  # no new threads
             failed = self._failed_start(error)
-            running.loop.close()
+            self._end(running)
             raise failed from None
         watch_child_exit()
 
@@ -220,21 +238,28 @@ class Engine:
         try:
             running.loop.run_until_complete(self._live(running))
         finally:
-            running.loop.close()
+            self._end(running)
+
+    def _end(self, running: _Running) -> None:
+        with running.gate:
+            running.is_over = True
+        running.loop.run_until_complete(_end_others())  # what was asked until just now
+        running.loop.close()
 
     async def _live(self, running: _Running) -> None:
         try:
-            running.service = Service(self.settings, running.loop)
+            service = running.service = Service(self.settings, running.loop)
         except Exception as error:  # an unreadable certificate or proxy setting
             self.failures.tell("reports wait", str(self._failed_start(error)))
             await _end_others()
             return
         try:
-            delivery = Delivery(running.service, self.tally, self.failures, self.settings.attempt_timeout_s)
+            delivery = Delivery(service, self.tally, self.failures, self.settings.attempt_timeout_s)
             await running.dispatcher.run(delivery)
         finally:
+            running.service = None  # whoever asks from now on learns it at once
             await _end_others()
-            await running.service.close()
+            await service.close()
 
     def _bound(self) -> None:
         if dropped := self._buffer.sort():
@@ -250,6 +275,9 @@ class Engine:
 
 
 async def _end_others() -> None:
+    # What has just begun goes on to where it waits for something: anyio leaves what it cancels before that unawaited.
+    for _ in range(TURNS_TO_SETTLE):
+        await asyncio.sleep(0)
     others = asyncio.all_tasks() - {asyncio.current_task()}
     for task in others:
         task.cancel()

@@ -77,6 +77,8 @@ class Service:
 
     async def post(self, path: str, body: bytes, within_s: float) -> Answer:
         """Send ``body`` and read the whole answer, all of it within the given time. Raises `NoAnswer`."""
+        if within_s <= 0:
+            raise NoAnswer(TIME_OUT, "the time was over before it could be sent", may_retry=True)
         try:
             async with asyncio.timeout(within_s):
                 return await self._post(path, body, httpx.Timeout(None, connect=within_s * CONNECT_SHARE))

@@ -25,6 +25,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Memory that waiting reports may take; what they take beside their bytes is counted."""
     max_prompt_characters: int = 8192
     """Characters of each prompt that leave with a question; of a longer one its length and hash go along."""
+    max_questions: int = 256
+    """Questions that nobody waits for that may be under way; beyond it they are not asked."""
     linger_s: float = 0.05
     """How long reports wait for others to share a request with."""
     compress: bool = True

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from concurrent.futures import Future
 
 import pytest
 from hypothesis import given, settings
@@ -21,12 +22,16 @@ class HeldBack(AsyncRecordingClient):
 
     def __init__(self):
         super().__init__()
-        self.gate = asyncio.Event()
+        self.held_back = []
 
-    async def classify_request(self, payload, deadline=2.0):
-        answer = await super().classify_request(payload, deadline)
-        await asyncio.wait_for(self.gate.wait(), 5)
-        return answer
+    def start_classification(self, payload, deadline=2.0):
+        started = Future()
+        self.held_back.append((started, super().start_classification(payload, deadline).result()))
+        return started
+
+    def let_go(self):
+        for started, answer in self.held_back:
+            started.set_result(answer)
 
 
 async def admitted(guard, asked=ASKED):
@@ -44,7 +49,7 @@ async def test_newcomer_never_waits():
     passage = await guard.admit(ASKED)
     assert passage.classification is None
     passage.report_cost(**COST)
-    client.gate.set()
+    client.let_go()
     await asyncio.wrap_future(passage._answering)
     client.assert_cost_reported(times=1, request_id=5)
     assert (await guard.admit(ASKED)).refusal.code == "abuse_blocked"
@@ -88,7 +93,7 @@ async def test_flush_hands_costs_over():
     for number in range(20):
         (await guard.admit({"kilo_user_id": f"user-{number}"})).report_cost(**COST)
     assert await guard.flush(0.01) is False
-    client.gate.set()
+    client.let_go()
     assert await guard.flush(5)
     assert len(client.costs) == 20
 
@@ -123,34 +128,38 @@ async def test_real_client_is_asked(sink):
         reading = stream()
         assert await anext(reading) == 0
         await reading.aclose()  # the reader hangs up
-        await asyncio.gather(*guard._under_way)
+        assert await guard.flush(5)
         assert await client.flush(5)
     assert [one.path for one in sink.received] == ["/api/classify", "/api/usage/cost"]
     assert sink.received[1].fields["request_id"] == 17
 
 
-def test_loop_that_ends_leaves_nobody_waiting():
-    """A loop that ends before the answer takes the question with it: no cost is reported, nothing is raised."""
-    passages = []
+def test_answer_outlives_its_loop():
+    """A loop that ends before the answer loses neither that nor the cost: the next loop's request obeys it."""
+    client = HeldBack()
+    client.answer(classification("block", request_id=6))
+    guard = AsyncGuard(client)
 
     async def short():
-        client = HeldBack()
-        passages.append(await AsyncGuard(client).admit(ASKED))
-        passages[0].report_cost(**COST)
-        await asyncio.sleep(0)
+        passage = await guard.admit(ASKED)
+        passage.report_cost(**COST)
 
     asyncio.run(short())
-    assert passages[0]._answering.result(1) is None
+    client.let_go()
+    client.assert_cost_reported(times=1, request_id=6)
+    assert asyncio.run(guard.admit(ASKED)).refusal.code == "abuse_blocked"
 
 
-async def test_strict_client_raises_where_it_can(caplog):
-    """In development a wrong payload raises at the call that waits for it, and is logged where nobody waits."""
+@pytest.mark.parametrize("always_waits", [True, False])
+async def test_strict_client_raises(always_waits):
+    """In development a wrong payload raises where it is admitted, whether the request waits for its answer or not."""
 
     class Strict(AsyncRecordingClient):
         async def classify_request(self, payload, deadline=2.0):
             raise ValueError("wrong payload")
 
+        def start_classification(self, payload, deadline=2.0):
+            raise ValueError("wrong payload")
+
     with pytest.raises(ValueError, match="wrong payload"):
-        await AsyncGuard(Strict(), GuardSettings(always_waits=True)).admit(ASKED)
-    assert (await admitted(AsyncGuard(Strict()))).refusal is None
-    assert "wrong payload" in caplog.text
+        await AsyncGuard(Strict(), GuardSettings(always_waits=always_waits)).admit(ASKED)

@@ -4,6 +4,7 @@ import logging
 import multiprocessing
 import threading
 import time
+from concurrent.futures import Future
 
 import pytest
 from hypothesis import given, settings
@@ -29,6 +30,16 @@ class HeldBack(RecordingClient):
         answer = super().classify_request(payload, deadline)
         assert self.gate.wait(5)
         return answer
+
+    def start_classification(self, payload, deadline=2.0):
+        answer, started = super().classify_request(payload, deadline), Future()
+
+        def let_go():
+            assert self.gate.wait(5)
+            started.set_result(answer)
+
+        threading.Thread(target=let_go, daemon=True).start()
+        return started
 
 
 def wait_for(is_true, within_s=5.0):
@@ -244,41 +255,32 @@ def test_key_is_the_contracts():
     assert Guard(client).admit(facts).identity_key == identity_key("anon:192.0.2.7", "192.0.2.7", "t13d", "a")
 
 
-def test_open_questions_are_bounded():
-    """When too many answers are outstanding requests pass unasked, and are asked about again after that."""
-    client = HeldBack()
-    client.answer(classification("nothing"))
-    guard = Guard(client, GuardSettings(max_questions=2))
-    passages = [guard.admit(ASKED | {"kilo_user_id": f"user-{number}"}) for number in range(5)]
-    wait_for(lambda: len(client.questions) == 2)
-    client.gate.set()
-    assert [passage._answering.result(5) is None for passage in passages] == [False, False, True, True, True]
-    wait_for(lambda: not any(thread.name == "abuse-guard" for thread in threading.enumerate()))
-    assert admitted(guard).classification is not None
-
-
 class Strict(RecordingClient):
     """A client that finds every payload wrong."""
 
     def classify_request(self, payload, deadline=2.0):
         raise ValueError("wrong payload")
 
+    start_classification = classify_request
+
     def report_cost(self, payload):
         raise ValueError("wrong payload")
 
 
-def test_strict_client_raises_where_it_can(caplog):
-    """In development a wrong payload raises at the call that waits for it, and is logged where nobody waits."""
+@pytest.mark.parametrize("always_waits", [True, False])
+def test_strict_client_raises(always_waits):
+    """In development a wrong payload raises where it is admitted, whether the request waits for its answer or not."""
+    guard = Guard(Strict(), GuardSettings(always_waits=always_waits))
     with pytest.raises(ValueError, match="wrong payload"):
-        Guard(Strict(), GuardSettings(always_waits=True)).admit(ASKED)
-    assert admitted(Guard(Strict())).refusal is None
-    assert "wrong payload" in caplog.text
+        guard.admit(ASKED)
+    assert guard.flush(0)
 
 
 def test_strict_client_raises_for_cost():
     """A wrong cost raises where it is reported, once the answer is there."""
     client = Strict()
-    client.classify_request = lambda payload, deadline=2.0: classification("nothing")
+    client.start_classification = RecordingClient.start_classification.__get__(client)
+    client.answer(classification("nothing"))
     with pytest.raises(ValueError, match="wrong payload"):
         admitted(Guard(client)).report_cost(**COST)
 

@@ -1,14 +1,18 @@
 """A host's code as strict type checkers see it: what is right passes, what is wrong is named where it stands."""
 
+from concurrent.futures import Future
+
 import abuse_client
 from abuse_client import AbuseClient, AsyncAbuseClient, Stats, events
-from abuse_client.contract import ClassifyPayload, CostPayload, Verdict
+from abuse_client.contract import Classification, ClassifyPayload, CostPayload, Verdict
 
 
 def threads() -> Verdict | None:
     """Every method of the client for threads."""
     with AbuseClient("http://127.0.0.1:1", strict=True, linger_s=0.1) as client:
         answer = client.classify_request(ClassifyPayload(kilo_user_id="user-1"), deadline=1.0)
+        later: Future[Classification | None] = client.start_classification({"kilo_user_id": "user-1"})
+        print(later.done())
         client.report_event(events.user_blocked(kilo_user_id="user-1", reason="chargeback", ticket="T-1"))
         client.report_events([events.user_deleted(kilo_user_id="user-1"), {"type": "user.password_changed"}])
         client.report_cost(CostPayload(request_id=1, message_id="msg-1", cost=1))

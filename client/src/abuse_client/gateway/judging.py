@@ -4,7 +4,8 @@ import itertools
 import logging
 import os
 from collections.abc import Mapping
-from typing import Any
+from concurrent.futures import Future
+from typing import Any, Protocol
 
 import msgspec
 
@@ -16,11 +17,14 @@ from abuse_client.contract import (
     read_object,
     to_builtins,
 )
+from abuse_client.drafts import Fields
 from abuse_client.gateway.measures import Measure, measure_in
 from abuse_client.gateway.memory import Memory
+from abuse_client.gateway.passage import Answering, ReportsCosts
 from abuse_client.gateway.rulings import Ruling, rule
 from abuse_client.gateway.settings import GuardSettings, Mode
 from abuse_client.gateway.telemetry import find_telemetry
+from abuse_client.open_questions import OpenQuestions
 
 Asked = ClassifyPayload | Mapping[str, Any]
 
@@ -37,15 +41,26 @@ class Question(msgspec.Struct, frozen=True):
     has_own_key: bool
 
 
-class Judging:
-    """Remembers answers and rules on requests."""
+class Starts(ReportsCosts, Protocol):
+    """The part of either client that both guards need."""
 
-    def __init__(self, settings: GuardSettings | None = None, *, memory: Memory | None = None) -> None:
+    def start_classification(
+        self, payload: ClassifyPayload | Fields, deadline: float = 2.0
+    ) -> Future[Classification | None]:
+        """Ask what to do with an LLM request, without waiting."""
+
+
+class Judging:
+    """Asks, remembers answers and rules on requests."""
+
+    def __init__(self, client: Starts, settings: GuardSettings | None = None, *, memory: Memory | None = None) -> None:
+        self._client = client
         self.settings: GuardSettings = settings or GuardSettings()
         self._memory = memory or Memory(self.settings.remembered_identities, self.settings.remembered_for_s)
         self._numbers = itertools.count(1)
         self._telemetry = find_telemetry()
         self._process = os.getpid()
+        self._open = OpenQuestions()
 
     def in_force(self, identity_key: str) -> Measure | None:
         """What is remembered of an identity."""
@@ -55,6 +70,7 @@ class Judging:
         """In a forked child: locks of one's own, since the old ones may be held by threads that are not there."""
         self._process = os.getpid()
         self._memory.renew_lock()
+        self._open = OpenQuestions()
 
     def _question(self, given: Asked) -> Question:
         if self._process != os.getpid():
@@ -70,6 +86,32 @@ class Judging:
         if self.settings.always_waits:
             return True
         return question.remembered is not None and question.remembered.enforces(self.settings)
+
+    def _start(self, question: Question, asked: Asked) -> Answering:
+        """Ask without waiting, and learn from the answer when it comes."""
+        answering: Answering = Future()
+        open_questions = self._open
+        span = self._telemetry.begin(waits=False)
+
+        def learn(started: Future[Classification | None]) -> None:
+            answer = started.result()
+            span.answered(answer)
+            span.end()
+            try:
+                self._take(question, answer, waited=False)
+            finally:  # what the host's log or memory raises must not keep the cost back
+                answering.set_result(answer)
+                open_questions.end(answering)
+
+        try:
+            with span.current():
+                started = self._client.start_classification(asked, self.settings.deadline_s)
+        except Exception:  # a strict client's
+            span.end()
+            raise
+        open_questions.begin(answering)
+        started.add_done_callback(learn)
+        return answering
 
     def _take(self, question: Question, answer: Classification | None, *, waited: bool) -> Ruling:
         """Learn from an answer and rule by it, or by what was remembered when it is silent."""

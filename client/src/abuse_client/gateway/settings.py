@@ -34,5 +34,3 @@ class GuardSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How many actions are remembered; beyond it the one that was needed least lately goes."""
     remembered_for_s: float = 3600.0
     """How long an action is remembered after the last answer that named it."""
-    max_questions: int = 256
-    """Questions of a thread-based guard that may be open in the background; beyond it requests pass unasked."""

@@ -3,7 +3,7 @@
 import functools
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from abuse_client.contract import Classification
@@ -11,41 +11,79 @@ from abuse_client.gateway.rulings import Ruling
 from abuse_client.gateway.settings import Mode
 
 if TYPE_CHECKING:
+    from opentelemetry.metrics import Histogram
     from opentelemetry.trace import Span
 
 SCOPE = "abuse_client"
 
 
 class QuestionSpan:
-    """One question under way; tell it the answer."""
-
-    def __init__(self, span: "Span | None" = None) -> None:
-        self._span = span
-        self.outcome: str = "none"
+    """One question under way; tell it the answer, and its end."""
 
     def answered(self, answer: Classification | None) -> None:
-        """Note what came, or that nothing did. No field of it is personal."""
-        if answer is None:
-            return
-        self.outcome = answer.verdict.value
-        if self._span is None:
-            return
-        engine = answer.rules_engine
-        self._span.set_attribute("abuse.request_id", answer.request_id)
-        self._span.set_attribute("abuse.verdict", answer.verdict.value)
-        self._span.set_attribute("abuse.action", (engine.resolved_action if engine else None) or "none")
+        """Note what came, or that nothing did."""
+
+    def end(self) -> None:
+        """The question is over."""
+
+    def current(self) -> AbstractContextManager[object]:
+        """What is done within belongs to the question."""
+        return nullcontext()
 
 
 class Telemetry:
     """Notes nothing."""
 
+    def begin(self, *, waits: bool) -> QuestionSpan:
+        """A question begins; ``waits`` tells whether a request waits for it."""
+        return QuestionSpan()
+
     @contextmanager
     def question(self, *, waits: bool) -> Generator[QuestionSpan]:
-        """Around a question; ``waits`` tells whether a request waits for it."""
-        yield QuestionSpan()
+        """Around a whole question."""
+        span = self.begin(waits=waits)
+        try:
+            with span.current():
+                yield span
+        finally:
+            span.end()
 
     def ruled(self, ruling: Ruling, mode: Mode) -> None:
         """A request was ruled on."""
+
+
+class _MeasuredSpan(QuestionSpan):
+    """A span, and its duration. No field of either is personal."""
+
+    def __init__(self, span: "Span", durations: "Histogram", *, waits: bool) -> None:
+        self._span = span
+        self._durations = durations
+        self._waits = waits
+        self._outcome = "none"
+        self._begun = time.perf_counter()
+        span.set_attribute("abuse.waits", waits)
+
+    def answered(self, answer: Classification | None) -> None:
+        """Note what came, or that nothing did."""
+        if answer is None:
+            return
+        self._outcome = answer.verdict.value
+        engine = answer.rules_engine
+        self._span.set_attribute("abuse.request_id", answer.request_id)
+        self._span.set_attribute("abuse.verdict", answer.verdict.value)
+        self._span.set_attribute("abuse.action", (engine.resolved_action if engine else None) or "none")
+
+    def end(self) -> None:
+        """The question is over."""
+        told: dict[str, str | bool] = {"abuse.verdict": self._outcome, "abuse.waits": self._waits}
+        self._durations.record(time.perf_counter() - self._begun, told)
+        self._span.end()
+
+    def current(self) -> AbstractContextManager[object]:
+        """What is done within belongs to the question."""
+        from opentelemetry import trace
+
+        return trace.use_span(self._span)
 
 
 class OpenTelemetry(Telemetry):
@@ -64,19 +102,10 @@ class OpenTelemetry(Telemetry):
             "abuse.guard.requests", unit="{request}", description="Requests by what the guard did, or would have done."
         )
 
-    @contextmanager
-    def question(self, *, waits: bool) -> Generator[QuestionSpan]:
-        """Around a question; ``waits`` tells whether a request waits for it."""
-        begun = time.perf_counter()
-        with self._tracer.start_as_current_span("abuse classify", kind=self._kind) as span:
-            span.set_attribute("abuse.waits", waits)
-            told = QuestionSpan(span)
-            try:
-                yield told
-            finally:
-                self._durations.record(
-                    time.perf_counter() - begun, {"abuse.verdict": told.outcome, "abuse.waits": waits}
-                )
+    def begin(self, *, waits: bool) -> QuestionSpan:
+        """A question begins; ``waits`` tells whether a request waits for it."""
+        span = self._tracer.start_span("abuse classify", kind=self._kind)
+        return _MeasuredSpan(span, self._durations, waits=waits)
 
     def ruled(self, ruling: Ruling, mode: Mode) -> None:
         """A request was ruled on."""

@@ -12,7 +12,7 @@ from abuse_lab.bench.figures import Figure, Result, at_most
 from abuse_lab.bench.options import Options
 from abuse_lab.console import make_console
 
-OURS, NOTHING, BARE_QUEUE = "ours", "nothing", "bare_queue"
+OURS, NOTHING, BARE_QUEUE, BARE_THREAD = "ours", "nothing", "bare_queue", "bare_thread"
 QUEUED_BYTES = 32 * 2**20
 """The client's default bound, which the memory trial leaves as it is."""
 
@@ -35,7 +35,7 @@ def measure(options: Options) -> Result:
     """Caller's cost, losses, stalls and memory of the client, and the ratio to the cheapest peer of the same run."""
     python = make_environment()
     absent = missing(python)
-    present = [name for name in SUBJECTS if name not in absent and name != NOTHING]
+    present = [name for name in SUBJECTS if name not in absent and name not in (NOTHING, BARE_THREAD)]
     runs: list[dict[str, float]] = []
     table: Mapping[str, Told] = {}
     with open_bench(python) as bench:
@@ -47,7 +47,9 @@ def measure(options: Options) -> Result:
                     is_shown = number == 0 and not options.is_quick
                     measured[name] = (_measure_all if is_shown else _cost)(bench, name, options)
             idle_loop = bench.run(NOTHING, "loop", options.pick(full=20_000, quick=4000))
-            runs.append(_figures(measured, idle_loop.told["stall_ms"] if idle_loop else 0.0))
+            runs.append(
+                _figures(measured, idle_loop.told["stall_ms"] if idle_loop else 0.0) | _admitting(bench, options)
+            )
             table = table or measured
     _show(table, absent)
     return Result(bench="client", is_quick=options.is_quick, figures=_as_figures(runs))
@@ -73,6 +75,18 @@ def _measure_all(bench: Bench, name: str, options: Options) -> dict[str, float]:
     if trial := bench.run(name, "memory", options.pick(full=200_000, quick=20_000)):
         found["memory"] = trial.told["mib"]
     return found
+
+
+def _admitting(bench: Bench, options: Options) -> dict[str, float]:
+    size = options.pick(full=2000, quick=200)
+    guard, thread = bench.run(OURS, "admit", size), bench.run(BARE_THREAD, "admit", size)
+    if guard is None or thread is None:
+        return {}
+    return {
+        "admit_p50_us": guard.told["p50_us"],
+        "admit_p99_us": guard.told["p99_us"],
+        "admit_vs_bare_thread": guard.told["p50_us"] / thread.told["p50_us"],
+    }
 
 
 def _figures(measured: Mapping[str, Told], idle_stall_ms: float) -> dict[str, float]:
@@ -101,6 +115,7 @@ def _as_figures(runs: list[dict[str, float]]) -> dict[str, Figure]:
         "lost_exit": (0, "1,000 events reported right before the interpreter ends"),
         "lost_fork": (0, "300 events reported before a fork, by its child, by its parent"),
         "loop_stall_ms": (1, "the same loop without a client, in the same run: the longest stall beyond its own"),
+        "admit_vs_bare_thread": (2, "starting a thread for the question, in the same run, at 200 requests a second"),
         "memory_vs_setting": (
             1.1,
             "max_queued_bytes (32 MiB), with 200,000 events for a sink that is not there",

@@ -19,6 +19,7 @@ from subjects import SUBJECTS, Subject  # type: ignore[import-not-found]
 
 BURST = 20
 BURST_PAUSE_S = 0.002
+ADMIT_PAUSE_S = 0.005
 BEAT_S = 0.001
 WINDOWS = 20
 OUTAGE_S = 3.0
@@ -48,6 +49,17 @@ def loop(subject: "Subject", tag: str, size: int, url: str) -> dict[str, float]:
         return _percentiles(taken) | {"stall_ms": 1000 * min(stalls), "longest_stall_ms": 1000 * max(stalls)}
 
     return asyncio.run(run())
+
+
+def admit(subject: "Subject", tag: str, size: int, url: str) -> dict[str, float]:
+    """What it costs a gateway to have a request judged that does not wait, at some hundred requests a second."""
+    taken = []
+    for number in range(size):
+        begun = time.perf_counter_ns()
+        subject.admit(f"mark-{tag}-{number}")
+        taken.append(time.perf_counter_ns() - begun)
+        time.sleep(ADMIT_PAUSE_S)
+    return _percentiles(taken)
 
 
 async def _window(subject: "Subject", tag: str, numbers: range) -> tuple[list[int], float]:
@@ -187,7 +199,7 @@ def _resident_mib() -> float:
         return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) / 2**20
 
 
-SCENARIOS = {run.__name__: run for run in (cost, loop, outage, leave, fork, memory, idle)}
+SCENARIOS = {run.__name__: run for run in (cost, loop, admit, outage, leave, fork, memory, idle)}
 
 
 def main(name: str, scenario: str, url: str, tag: str, size: str) -> None:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 REASON = "chargeback after a week"
 ACTOR = "admin@example.com"
+PROMPT = "Why is the sky blue? " * 20
 
 
 class Subject(Protocol):
@@ -31,9 +32,16 @@ class Ours:
         package = importlib.import_module("abuse_client")
         self._events = package.events
         self.client = package.AbuseClient(url, **settings)
+        self._guard = importlib.import_module("abuse_client.gateway").Guard(self.client)
 
     def report(self, mark: str) -> None:
         self.client.report_event(self._events.user_blocked(kilo_user_id=mark, reason=REASON, actor_email=ACTOR))
+
+    def admit(self, mark: str) -> None:
+        """Have a request judged that does not wait for it."""
+        self._guard.admit(
+            {"kilo_user_id": mark, "ip_address": "192.0.2.7", "requested_model": "m", "user_prompt": PROMPT}
+        )
 
     def flush(self) -> None:
         self.client.flush(10)
@@ -157,6 +165,16 @@ class BareQueue:
             self._queue.task_done()
 
 
+class BareThread:
+    """A thread for each question: what it costs to start, whatever it would ask."""
+
+    def __init__(self, url: str) -> None:
+        """There is nobody to talk to."""
+
+    def admit(self, mark: str) -> None:
+        threading.Thread(target=len, args=(mark,), daemon=True).start()
+
+
 class Nothing:
     """No client: what the machine itself does to a loop and a clock."""
 
@@ -180,6 +198,7 @@ SUBJECTS: dict[str, Any] = {
     "sift": Sift,
     "bare_call": BareCall,
     "bare_queue": BareQueue,
+    "bare_thread": BareThread,
 }
 NEEDS = {
     "segment": "segment.analytics.client",
