@@ -14,8 +14,8 @@ from sqlalchemy import create_engine, make_url, text
 
 from cloud.running import run_cloud
 from cloud.story.person import Person
-from cloud.story.stripe_desk import StripeDesk
 from cloud.testing import Town, run_sink
+from cloud.testing.stripe_desk import StripeDesk
 
 
 @pytest.fixture(scope="session")

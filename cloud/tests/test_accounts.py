@@ -9,8 +9,8 @@ from cloud.accounts import auth_events
 from cloud.accounts.models import User
 from cloud.mail.models import OutgoingLetter
 from cloud.story.person import Person
-from cloud.story.stripe_desk import subscription
 from cloud.testing import Town
+from cloud.testing.stripe_desk import subscription
 
 
 def join_new_organization(town: Town, user: Person) -> str:
@@ -166,11 +166,12 @@ def test_deletion_leaves_nothing_personal(town: Town, user: Person) -> None:
 def test_deletion_waits_for_pass(town: Town, user: Person) -> None:
     """An account with an active pass is not deleted; one whose pass is cancelling is."""
     customer = user.do("POST", "/billing/customer").json()["stripe_customer_id"]
-    town.desk.post("customer.subscription.created", subscription(customer, "tier_19")).raise_for_status()
+    begun = subscription(customer, "tier_19")
+    town.desk.post("customer.subscription.created", begun).raise_for_status()
     town.forget()
     assert user.send("DELETE", "/account").status_code == 409
     assert town.events() == []
-    cancelling = subscription(customer, "tier_19", is_cancelling=True)
+    cancelling = begun | {"cancel_at_period_end": True}
     town.desk.post("customer.subscription.updated", cancelling).raise_for_status()
     user.do("DELETE", "/account")
     assert [event["type"] for event in town.events()] == ["user.deleted"]

@@ -98,7 +98,7 @@ def test_free_model_reports_true_cost(town: Town, user: Person) -> None:
 def test_paid_model_needs_credits(town: Town, user: Person) -> None:
     """A paid model asks for credits first and takes its cost from them after."""
     assert user.chat(model="acme/grand-2").status_code == 402
-    buy(user, town.desk, 100)
+    buy(user, 100)
     assert user.chat(model="acme/grand-2", prompt="", max_tokens=100).status_code == 200
     assert user.do("GET", "/account").json()["balance_microdollars"] == 1_000_000 - 7_500
 

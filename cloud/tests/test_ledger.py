@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
-from cloud.billing.ledger import House, balance_of, book_usage, list_discrepancies, spendable, take_back
+from cloud.billing.ledger import House, account_of, balance_of, book_usage, list_discrepancies, spendable, take_back
 from cloud.billing.models import Balance, Posting
 from cloud.billing.owners import Owner
 from cloud.billing.service import book_credits
@@ -122,7 +122,7 @@ def test_refund_is_taken_back_once(town: Town, owner: Owner) -> None:
 
     def refund() -> bool:
         with town.running.cloud.transaction() as work:
-            return take_back(work, owner, 900, stripe_id=refund_id)
+            return take_back(work, account_of(owner), 900, kind="refund", stripe_id=refund_id)
 
     assert sorted(at_once(refund)) == [False] * (AT_ONCE - 1) + [True]
     assert left(town, owner) == 0

@@ -9,7 +9,8 @@ from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from cloud.story.stripe_desk import (
+from cloud.testing import Town
+from cloud.testing.stripe_desk import (
     dispute,
     failed_charge,
     fraud_warning,
@@ -18,7 +19,6 @@ from cloud.story.stripe_desk import (
     payment_method,
     subscription,
 )
-from cloud.testing import Town
 
 Flow = tuple[str, Callable[[], Any]]
 
@@ -47,8 +47,8 @@ def flows(town: Town) -> list[Flow]:
     member.do("POST", "/invitations/accept", data={"token": member.letter_token(member.email)})
     user.do("POST", "/account/email", json={"email": f"new-{user.email}"})
     admin.do("POST", f"/admin/users/{blocked.kilo_user_id}/block", json={"reason": "spam"})
-    purchase = user.do("POST", "/billing/credits", json={"amount_cents": 500}).json()
-    customer, intent = purchase["stripe_customer_id"], payment_intent(purchase, 500, user.kilo_user_id)
+    customer = user.do("POST", "/billing/customer").json()["stripe_customer_id"]
+    intent = payment_intent(customer, 500, user.kilo_user_id)
     unblock = f"/admin/users/{blocked.kilo_user_id}/unblock"
     webhooks: list[tuple[str, Any, Any]] = [
         ("payment_method.attached", payment_method(customer, "fp"), None),

@@ -16,7 +16,6 @@ def tell(directory: Path, sink: Sink) -> tuple[StoryReport, list[tuple[int, int,
     with run_cloud(directory, abuse_url=sink.url, quarantine_3_seconds=0.0) as running:
         report = play(
             running.url,
-            stripe_webhook_secret=running.stripe_webhook_secret,
             admin_email=running.admin_email,
             on_step=lambda done, total, text: steps.append((done, total, text)),
         )

@@ -10,7 +10,8 @@ import stripe
 from cloud.billing.owners import Owner, learn_owner
 from cloud.story.deeds import buy
 from cloud.story.person import Person
-from cloud.story.stripe_desk import (
+from cloud.testing import Town
+from cloud.testing.stripe_desk import (
     dispute,
     event_of,
     failed_charge,
@@ -18,7 +19,6 @@ from cloud.story.stripe_desk import (
     payment_intent,
     payment_method,
 )
-from cloud.testing import Town
 
 CREATED = 1_790_000_000
 
@@ -32,9 +32,9 @@ def customer(town: Town, user: Person) -> str:
 @pytest.fixture
 def intent(town: Town, user: Person) -> Any:
     """A payment that succeeded; what it reported is forgotten."""
-    paid = buy(user, town.desk, 2_000)
+    buy(user, 2_000)
     town.forget()
-    return paid
+    return next(town.running.stripe.every("payment_intent"))
 
 
 def sent(town: Town, kind: str, subject: Any, previous: Any = None) -> tuple[Any, Any]:
@@ -69,10 +69,9 @@ def test_dispute_is_joined_by_charge(town: Town, user: Person, intent: Any, kind
     assert_forwarded(*sent(town, kind, claim), user)
 
 
-def test_fraud_warning_is_joined_by_payment(town: Town, user: Person) -> None:
-    """A warning may come before the payment's own event: the payment that we opened tells whose it is."""
-    purchase = user.do("POST", "/billing/credits", json={"amount_cents": 900}).json()
-    warning = fraud_warning(payment_intent(purchase, 900, user.kilo_user_id))
+def test_fraud_warning_is_joined_by_payment(town: Town, user: Person, intent: Any) -> None:
+    """A warning names no customer; the payment tells whose it is."""
+    warning = fraud_warning(intent)
     assert_forwarded(*sent(town, "radar.early_fraud_warning.created", warning), user)
 
 
@@ -81,10 +80,9 @@ def test_failed_charge_keeps_its_reasons(town: Town, user: Person, customer: str
     assert_forwarded(*sent(town, "charge.failed", failed_charge(customer, "stolen_card")), user)
 
 
-def test_payment_is_forwarded_and_booked(town: Town, user: Person) -> None:
+def test_payment_is_forwarded_and_booked(town: Town, user: Person, customer: str) -> None:
     """A payment is forwarded as it came, and its credits are booked at the payment's time."""
-    purchase = user.do("POST", "/billing/credits", json={"amount_cents": 900}).json()
-    paid = payment_intent(purchase, 900, user.kilo_user_id)
+    paid = payment_intent(customer, 900, user.kilo_user_id)
     assert_forwarded(*sent(town, "payment_intent.succeeded", paid), user)
     [booked] = town.events("billing.credit_purchased")
     assert booked["data"]["microdollars_acquired"] == 9_000_000
@@ -98,10 +96,9 @@ def test_payment_of_an_invoice_books_nothing(town: Town, user: Person, intent: A
     assert [event["type"] for event in town.events()] == ["stripe.payment_intent.succeeded"]
 
 
-def test_second_copy_changes_nothing(town: Town, user: Person) -> None:
+def test_second_copy_changes_nothing(town: Town, user: Person, customer: str) -> None:
     """The same event twice is booked once and forwarded once, and both copies are answered alike."""
-    purchase = user.do("POST", "/billing/credits", json={"amount_cents": 900}).json()
-    event = event_of("payment_intent.succeeded", payment_intent(purchase, 900, user.kilo_user_id))
+    event = event_of("payment_intent.succeeded", payment_intent(customer, 900, user.kilo_user_id))
     answers = [town.desk.send(event) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 200]
     assert [answer.json()["duplicate"] for answer in answers] == [False, True, True]
@@ -109,10 +106,9 @@ def test_second_copy_changes_nothing(town: Town, user: Person) -> None:
     assert kinds == ["billing.credit_purchased", "stripe.payment_intent.succeeded"]
 
 
-def test_copies_at_once_count_once(town: Town, user: Person) -> None:
+def test_copies_at_once_count_once(town: Town, user: Person, customer: str) -> None:
     """Copies that arrive at the same instant are booked once and forwarded once."""
-    purchase = user.do("POST", "/billing/credits", json={"amount_cents": 900}).json()
-    event = event_of("payment_intent.succeeded", payment_intent(purchase, 900, user.kilo_user_id))
+    event = event_of("payment_intent.succeeded", payment_intent(customer, 900, user.kilo_user_id))
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: town.desk.send(event).status_code, range(8)))
     assert answers == [200] * 8
@@ -137,8 +133,7 @@ def test_organization_customer_names_both(town: Town, user: Person) -> None:
     found = user.do("POST", "/organizations", json={"name": "works"}).json()["organization_id"]
     with town.running.cloud.transaction() as work:
         learn_owner(work, Owner(organization_id=found), [f"cus_{found}"])
-    purchase = {"payment_intent_id": f"pi_{found}", "stripe_customer_id": f"cus_{found}"}
-    paid = payment_intent(purchase, 900, user.kilo_user_id)
+    paid = payment_intent(f"cus_{found}", 900, user.kilo_user_id)
     event, arrived = sent(town, "payment_intent.succeeded", paid)
     assert arrived["data"] == event | {"kilo_user_id": user.kilo_user_id, "organization_id": found}
 

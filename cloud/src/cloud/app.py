@@ -51,6 +51,7 @@ async def live(app: FastAPI) -> AsyncIterator[None]:
     app.state.gateway = build_gateway(cloud)
     yield
     await app.state.gateway.close()
+    await run_in_threadpool(cloud.background.close)
     await run_in_threadpool(cloud.reporting.flush, FLUSH_SECONDS)
     await run_in_threadpool(cloud.reporting.close)
     await run_in_threadpool(cloud.device_check.close)

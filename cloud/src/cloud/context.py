@@ -12,6 +12,7 @@ from starlette.requests import HTTPConnection
 
 from cloud.accounts.device_check import DeviceCheck
 from cloud.accounts.providers import Providers
+from cloud.background import Background
 from cloud.billing.payments import PaymentProvider
 from cloud.database import Database
 from cloud.mail.service import Mailer
@@ -35,6 +36,7 @@ class Cloud:
     device_check: DeviceCheck
     providers: Providers
     payments: PaymentProvider
+    background: Background
     signer: Signer
     clock: Callable[[], datetime]
 

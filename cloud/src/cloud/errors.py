@@ -6,6 +6,7 @@ CloudError
 │   ├── AccountBlocked    403
 │   ├── CrossSite         403
 │   └── EmailUnverified   403
+├── CardDeclined          402
 ├── NotFound              404
 ├── Conflict              409
 ├── Invalid               400
@@ -13,7 +14,8 @@ CloudError
 │   ├── InvalidState      400
 │   ├── SignInRefused     400
 │   └── InvalidSignature  400
-└── ProviderUnavailable   502
+├── ProviderUnavailable   502
+└── PaymentsUnavailable   503
 """
 
 from fastapi import Request
@@ -60,6 +62,20 @@ class EmailUnverified(Forbidden):
     """the provider has not verified the address; verify it there, or ask for a sign-in link"""
 
     code = "email_unverified"
+
+
+class CardDeclined(CloudError):
+    """the card was declined"""
+
+    status = 402
+    code = "card_declined"
+
+
+class PaymentsUnavailable(CloudError):
+    """the payment provider does not answer; try again"""
+
+    status = 503
+    code = "payments_unavailable"
 
 
 class NotFound(CloudError):

@@ -18,6 +18,7 @@ from cloud.context import Cloud
 from cloud.local.device_check import DeviceChecker, create_device_check
 from cloud.local.identities import Client, IdentityProvider
 from cloud.local.identity_provider import create_identity_provider
+from cloud.local.stripe import Account, Webhooks, create_stripe
 from cloud.settings import Edge, Settings
 from cloud.upstream import create_upstream
 from cloud.wiring import build_cloud
@@ -39,6 +40,8 @@ class RunningCloud:
     stripe_webhook_secret: str
     identity_provider: IdentityProvider
     device_checker: DeviceChecker
+    stripe: Account
+    """Stripe on this machine, unless the settings name a real key; its `base_url` is its address."""
     cloud: Cloud
     """The parts, for whoever runs in the same process."""
 
@@ -60,6 +63,7 @@ def run_cloud(
         listener = servers.enter_context(bound_socket())
         url = address_of(listener)
         upstream_url = servers.enter_context(run_server(create_upstream()))
+        account = servers.enter_context(run_stripe(f"{url}/stripe/webhook"))
         client = Client(client_id="cloud", client_secret=token_urlsafe(24), redirect_prefix=f"{url}/auth/with/")
         identity_provider = IdentityProvider(client=client)
         identity_url = servers.enter_context(run_server(create_identity_provider(identity_provider)))
@@ -68,7 +72,9 @@ def run_cloud(
         made: dict[str, Any] = {
             "database_url": f"sqlite:///{directory / 'cloud.db'}",
             "secret_key": token_urlsafe(32),
-            "stripe_webhook_secret": f"whsec_{token_urlsafe(24)}",
+            "stripe_webhook_secret": account.webhooks.secret,
+            "stripe_api_key": account.api_key,
+            "stripe_api_url": account.base_url,
             "public_url": url,
             "upstream_url": f"{upstream_url}/v1",
             "edge": Edge.VERCEL,
@@ -100,8 +106,21 @@ def run_cloud(
                 stripe_webhook_secret=chosen.stripe_webhook_secret.get_secret_value(),
                 identity_provider=identity_provider,
                 device_checker=checker,
+                stripe=account,
                 cloud=cloud,
             )
+
+
+@contextmanager
+def run_stripe(webhook_url: str) -> Iterator[Account]:
+    """Run a Stripe of this machine that sends its webhooks to the address; they end before the cloud does."""
+    webhooks = Webhooks(webhook_url, f"whsec_{token_urlsafe(24)}")
+    account = Account(api_key=f"sk_test_{token_urlsafe(12)}", webhooks=webhooks)
+    with run_server(create_stripe(account)) as account.base_url:
+        try:
+            yield account
+        finally:
+            webhooks.close()
 
 
 @contextmanager

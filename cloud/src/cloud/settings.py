@@ -27,7 +27,7 @@ class Settings(BaseSettings):
     public_url: str = Field(
         default="http://127.0.0.1:8000", description="The address that links in letters begin with."
     )
-    stripe_api_key: SecretStr | None = Field(default=None, description="Absent: payments are made up locally.")
+    stripe_api_key: SecretStr | None = Field(default=None, description="Absent: nothing can be paid for.")
     stripe_api_url: str | None = Field(default=None, description="Another address of Stripe's API.")
 
     abuse_url: str | None = Field(default=None, description="The abuse service; absent: the client's own variables.")

@@ -10,7 +10,16 @@ from cloud.accounts.models import (
     UserSession,
 )
 from cloud.administration.models import BlockChange
-from cloud.billing.models import Balance, KiloPass, Posting, StripeOwner
+from cloud.billing.models import (
+    AutoTopUp,
+    Balance,
+    KiloPass,
+    Posting,
+    PromoCode,
+    Redemption,
+    SeatSubscription,
+    StripeOwner,
+)
 from cloud.database import Base
 from cloud.gateway.models import Generation
 from cloud.mail.models import OutgoingLetter
@@ -35,6 +44,10 @@ TABLES = (
     Posting,
     Balance,
     KiloPass,
+    SeatSubscription,
+    AutoTopUp,
+    PromoCode,
+    Redemption,
     StripeOwner,
     StripeEvent,
     Generation,

@@ -9,7 +9,9 @@ from abuse_client import AbuseClient, AsyncAbuseClient
 from abuse_client.gateway import AsyncGuard
 from cloud.accounts.device_check import DeviceCheck, NullDeviceCheck, StytchDeviceCheck
 from cloud.accounts.providers import Providers
-from cloud.billing.payments import LocalPayments, PaymentProvider, StripePayments
+from cloud.background import Background
+from cloud.billing.payments import NullPayments, PaymentProvider
+from cloud.billing.stripe_payments import StripePayments
 from cloud.context import Cloud
 from cloud.database import Database
 from cloud.gateway.classification import guard_settings
@@ -40,6 +42,7 @@ def build_cloud(settings: Settings, clock: Callable[[], datetime] = utc_now) -> 
         device_check=pick_device_check(settings),
         providers=Providers(settings),
         payments=pick_payments(settings),
+        background=Background(),
         signer=Signer(settings.secret_key.get_secret_value()),
         clock=clock,
     )
@@ -70,7 +73,7 @@ def pick_device_check(settings: Settings) -> DeviceCheck:
 
 def pick_payments(settings: Settings) -> PaymentProvider:
     if settings.stripe_api_key is None:
-        return LocalPayments()
+        return NullPayments()
     return StripePayments(settings.stripe_api_key.get_secret_value(), settings.stripe_api_url)
 
 

@@ -24,6 +24,7 @@ class House(enum.StrEnum):
     """Money that customers paid, less what was paid back."""
     GRANTS = "grants"
     PROMOTIONS = "promotions"
+    SEATS = "seats"
     USAGE = "usage"
     SHORTFALL = "shortfall"
     """What customers owed and their balances did not hold."""
@@ -57,20 +58,9 @@ def post_credits(
 
     `None` when the Stripe id is posted already, also by a transaction that runs beside this one.
     """
-    account, posting_id = account_of(owner), uuid4().hex
-    is_new = insert_once(
-        work.session,
-        Posting,
-        id=posting_id,
-        debited=source.value,
-        credited=account,
-        microdollars=microdollars,
-        kind=kind,
-        note=note,
-        stripe_id=stripe_id,
-        posted_at=work.now,
-    )
-    if not is_new:
+    account = account_of(owner)
+    posting_id = post_once(work, source, account, microdollars, kind=kind, note=note, stripe_id=stripe_id)
+    if posting_id is None:
         return None
     insert_once(work.session, Balance, account=account, microdollars=0, acquired_microdollars=0)
     grown = (
@@ -92,16 +82,20 @@ def book_usage(work: Work, owner: Owner, microdollars: int, message_id: str) -> 
     post(work, House.SHORTFALL, House.USAGE, microdollars - taken, kind="usage", note=message_id)
 
 
-def take_back(work: Work, owner: Owner, microdollars: int, *, stripe_id: str) -> bool:
-    """Post a refund once for its Stripe id, out of what is left of the balance and else out of the shortfall."""
-    account = account_of(owner)
+def take_back(work: Work, account: str, microdollars: int, *, kind: str, stripe_id: str) -> bool:
+    """Post what goes back to a payer, once for its Stripe id: out of what the balance holds, else of the shortfall."""
     lock(work.session, account)
     if is_posted(work.session, stripe_id):
         return False
     taken = take(work.session, account, microdollars)
-    post(work, account, House.STRIPE, taken, kind="refund", stripe_id=stripe_id)
-    rest_id = None if taken else stripe_id
-    post(work, House.SHORTFALL, House.STRIPE, microdollars - taken, kind="refund", note=stripe_id, stripe_id=rest_id)
+    rest = microdollars - taken
+    for debited, part in ((account, taken), (House.SHORTFALL, rest)):
+        # The first part that moves anything carries the id; the other one names it.
+        if (
+            part > 0
+            and post_once(work, debited, House.STRIPE, part, kind=kind, note=stripe_id, stripe_id=stripe_id) is None
+        ):
+            post(work, debited, House.STRIPE, part, kind=kind, note=stripe_id)
     return True
 
 
@@ -123,7 +117,13 @@ def lock(session: Session, account: str) -> int:
     return session.scalars(held).one_or_none() or 0
 
 
-def post(
+def post(work: Work, debited: str, credited: str, microdollars: int, *, kind: str, note: str | None = None) -> None:
+    """Write down a movement; none at all is written down for nothing."""
+    if microdollars > 0:
+        post_once(work, debited, credited, microdollars, kind=kind, note=note)
+
+
+def post_once(
     work: Work,
     debited: str,
     credited: str,
@@ -132,22 +132,27 @@ def post(
     kind: str,
     note: str | None = None,
     stripe_id: str | None = None,
-) -> None:
-    """Write down a movement; none at all is written down for nothing."""
-    if microdollars <= 0:
-        return
-    work.session.add(
-        Posting(
-            id=uuid4().hex,
-            debited=str(debited),
-            credited=str(credited),
-            microdollars=microdollars,
-            kind=kind,
-            note=note,
-            stripe_id=stripe_id,
-            posted_at=work.now,
-        )
+) -> str | None:
+    """Write down a movement and return its id, or nothing when one for the Stripe id is there."""
+    posting_id = uuid4().hex
+    is_new = insert_once(
+        work.session,
+        Posting,
+        id=posting_id,
+        debited=str(debited),
+        credited=str(credited),
+        microdollars=microdollars,
+        kind=kind,
+        note=note,
+        stripe_id=stripe_id,
+        posted_at=work.now,
     )
+    return posting_id if is_new else None
+
+
+def account_behind(session: Session, stripe_id: str) -> str | None:
+    """Return the account that was given the money of a payment."""
+    return session.scalars(select(Posting.credited).where(Posting.stripe_id == stripe_id)).one_or_none()
 
 
 def is_posted(session: Session, stripe_id: str) -> bool:

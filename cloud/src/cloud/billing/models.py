@@ -45,6 +45,10 @@ class Balance(Base):
     """All that ever came in."""
 
 
+ENDED = frozenset({"canceled", "incomplete_expired", "unpaid"})
+"""What Stripe calls a subscription that is over."""
+
+
 class KiloPass(Base):
     """A user's monthly pass. Tiers are an open set; the status is Stripe's."""
 
@@ -54,12 +58,80 @@ class KiloPass(Base):
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), primary_key=True)
     tier: Mapped[str | None]
     status: Mapped[str | None]
+    subscription_id: Mapped[str | None]
     streak_months: Mapped[int]
     is_cancelling: Mapped[bool]
     subscription_at: Mapped[datetime]
     """When Stripe said the last of the subscription that we know; an older word comes too late."""
     changed_at: Mapped[datetime]
     """When tier, status or streak last changed; no two changes of one pass share it."""
+
+    @property
+    def is_over(self) -> bool:
+        return self.status in ENDED
+
+
+class SeatSubscription(Base):
+    """The seats that an organization pays for; the status is Stripe's."""
+
+    __tablename__ = "seat_subscriptions"
+    __table_args__ = (CheckConstraint("seats >= 0", name="seats_are_positive"),)
+
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"), primary_key=True)
+    subscription_id: Mapped[str]
+    status: Mapped[str]
+    seats: Mapped[int]
+    subscription_at: Mapped[datetime]
+    """When Stripe said the last of it that we know."""
+
+    @property
+    def is_over(self) -> bool:
+        return self.status in ENDED
+
+
+class AutoTopUp(Base):
+    """When and with what card an account is topped up by itself, and the attempt in flight."""
+
+    __tablename__ = "auto_top_ups"
+    __table_args__ = (
+        CheckConstraint("amount_cents > 0 AND threshold_microdollars > 0", name="moves_something"),
+        CheckConstraint("(attempt_id IS NULL) = (attempted_at IS NULL)", name="attempt_has_a_time"),
+    )
+
+    account: Mapped[str] = mapped_column(primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    """Who set it up and is written to."""
+    organization_id: Mapped[str | None] = mapped_column(ForeignKey("organizations.id"))
+    threshold_microdollars: Mapped[int]
+    amount_cents: Mapped[int]
+    card_id: Mapped[str]
+    is_on: Mapped[bool]
+    attempt_id: Mapped[str | None] = mapped_column(unique=True)
+    attempted_at: Mapped[datetime | None]
+
+
+class PromoCode(Base):
+    """A code that gives credits, to so many users and until then."""
+
+    __tablename__ = "promo_codes"
+    __table_args__ = (CheckConstraint("microdollars > 0", name="gives_something"),)
+
+    code: Mapped[str] = mapped_column(primary_key=True)
+    microdollars: Mapped[int]
+    most_redemptions: Mapped[int | None]
+    redemptions: Mapped[int]
+    expires_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+
+
+class Redemption(Base):
+    """A user's use of a code; once at most."""
+
+    __tablename__ = "redemptions"
+
+    code: Mapped[str] = mapped_column(ForeignKey("promo_codes.code"), primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    redeemed_at: Mapped[datetime]
 
 
 class StripeOwner(Base):

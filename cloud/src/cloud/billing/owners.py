@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from sqlalchemy.orm import Session
+
 from cloud.billing.models import StripeOwner
 from cloud.database import insert_once
 from cloud.transactions import Work
@@ -29,10 +31,10 @@ def learn_owner(work: Work, owner: Owner, stripe_ids: Iterable[str]) -> None:
         )
 
 
-def find_owner(work: Work, stripe_ids: Iterable[str]) -> Owner | None:
+def find_owner(session: Session, stripe_ids: Iterable[str]) -> Owner | None:
     """Return the owner of the first id that is known."""
     for stripe_id in stripe_ids:
-        row = work.session.get(StripeOwner, stripe_id)
+        row = session.get(StripeOwner, stripe_id)
         if row is not None:
             return Owner(user_id=row.user_id, organization_id=row.organization_id)
     return None

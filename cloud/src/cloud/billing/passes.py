@@ -1,39 +1,48 @@
 """The monthly pass: tier, status and streak, as Stripe's subscription and its paid invoices tell them."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from abuse_client import events
-from cloud.billing.models import KiloPass
+from cloud.billing.models import ENDED, KiloPass
 from cloud.billing.owners import Owner
 from cloud.billing.service import book_credits
+from cloud.billing.subscriptions import LONG_AGO, is_news, is_next, told_at
 from cloud.database import epoch_ms, insert_once
 from cloud.transactions import Work
 
-ENDED = frozenset({"canceled", "incomplete_expired", "unpaid"})
-LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
-
-def follow_subscription(work: Work, user_id: str, *, tier: str | None, status: str, is_cancelling: bool) -> None:
-    """Take over what the subscription says, unless a later word of it was heard already."""
+def follow_subscription(
+    work: Work, user_id: str, *, subscription_id: str, rank: int, tier: str | None, status: str, is_cancelling: bool
+) -> None:
+    """Take over what the subscription says, unless a later word was heard or another subscription lives on."""
     held = held_pass(work, user_id)
-    if held.subscription_at > work.happened_at:
+    if not is_news(work, held, subscription_id, status, rank):
         return
-    streak_months = 0 if status in ENDED else held.streak_months
-    held.is_cancelling, held.subscription_at = is_cancelling, work.happened_at
+    is_other = held.subscription_id not in (None, subscription_id)
+    streak_months = 0 if status in ENDED or is_other else held.streak_months
+    held.subscription_id, held.is_cancelling = subscription_id, is_cancelling
+    held.subscription_at = told_at(work, rank)
     change_pass(work, held, tier=tier or held.tier, status=status, streak_months=streak_months)
 
 
-def take_paid_invoice(work: Work, user_id: str, invoice_id: str, *, tier: str | None, microdollars: int) -> None:
+def take_paid_invoice(
+    work: Work, user_id: str, invoice_id: str, *, subscription_id: str | None, tier: str | None, microdollars: int
+) -> None:
     """Book the credits and lengthen the streak, once for an invoice, even if it comes before its subscription."""
-    owner = Owner(user_id=user_id)
-    if microdollars <= 0 or not book_credits(work, owner, microdollars, kind="pass", stripe_id=invoice_id):
+    if not book_credits(work, Owner(user_id=user_id), microdollars, kind="pass", stripe_id=invoice_id):
         return
     held = held_pass(work, user_id)
+    begins_anew = is_next(work, held, subscription_id)
+    if held.is_over and not begins_anew:
+        return  # the month was paid, and the pass is over all the same
+    if begins_anew:
+        held.is_cancelling, held.subscription_at = False, LONG_AGO
+    held.subscription_id = subscription_id or held.subscription_id
     change_pass(
         work,
         held,
-        tier=held.tier or tier,
-        status=held.status or "active",
+        tier=tier if begins_anew else held.tier or tier,
+        status="active" if begins_anew else held.status or "active",
         streak_months=held.streak_months + 1,
     )
 
@@ -73,4 +82,4 @@ def held_pass(work: Work, user_id: str) -> KiloPass:
 def blocks_deletion(work: Work, user_id: str) -> bool:
     """Say whether the user holds a pass that goes on: active and not cancelling."""
     held = work.session.get(KiloPass, user_id)
-    return held is not None and held.status not in ENDED and not held.is_cancelling
+    return held is not None and not held.is_over and not held.is_cancelling

@@ -1,39 +1,11 @@
 """Credits, bought and granted: each movement is posted in the ledger, each purchase an event."""
 
-from sqlalchemy import select
-
 from abuse_client import events
-from cloud.accounts.models import User
-from cloud.accounts.profile import existing_user
 from cloud.billing.ledger import House, post_credits
-from cloud.billing.owners import Owner, learn_owner
-from cloud.billing.payments import OpenPayment
-from cloud.context import Cloud
+from cloud.billing.owners import Owner
 from cloud.transactions import Work
 
 MICRODOLLARS_A_CENT = 10_000
-
-
-def buy_credits(cloud: Cloud, user_id: str, amount_cents: int) -> OpenPayment:
-    """Open a payment; the credits are booked when Stripe says that it succeeded."""
-    customer_id = ensure_customer(cloud, user_id)
-    payment = cloud.payments.open_payment(user_id, customer_id, amount_cents)
-    with cloud.transaction() as work:
-        learn_owner(work, Owner(user_id=user_id), [payment.payment_intent_id])
-    return payment
-
-
-def ensure_customer(cloud: Cloud, user_id: str) -> str:
-    """Return the user's Stripe customer, opened at the first need."""
-    with cloud.database.reading() as session:
-        known = session.scalars(select(User.stripe_customer_id).where(User.id == user_id)).one_or_none()
-    # No lock is held while the provider is asked; of two customers opened at once the first is kept.
-    customer_id = known or cloud.payments.open_customer(user_id)
-    with cloud.transaction() as work:
-        user = existing_user(work, user_id)
-        user.stripe_customer_id = user.stripe_customer_id or customer_id
-        learn_owner(work, Owner(user_id=user_id), [user.stripe_customer_id])
-        return user.stripe_customer_id
 
 
 def grant_credits(work: Work, owner: Owner, microdollars: int, note: str) -> None:

@@ -6,6 +6,7 @@ from fastapi.concurrency import run_in_threadpool
 from sqlalchemy.exc import SQLAlchemyError
 
 from abuse_client.gateway import Passage
+from cloud.billing.auto_top_up import top_up_if_low
 from cloud.billing.ledger import book_usage
 from cloud.context import Cloud
 from cloud.gateway.chat import Chat
@@ -54,3 +55,5 @@ def keep_generation(cloud: Cloud, chat: Chat, request_id: int, message_id: str, 
         )
         if is_charged and cost:
             book_usage(work, chat.caller.owner, cost, message_id)
+    if is_charged and cost:
+        top_up_if_low(cloud, chat.caller.owner)

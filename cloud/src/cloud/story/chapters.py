@@ -2,23 +2,13 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import httpx
 
 from cloud.story.cast import Cast, gather
-from cloud.story.deeds import GRAND_FREE, buy, customer_id, drain, join, look
+from cloud.story.deeds import GRAND_FREE, be_disputed, buy, drain, hold_pass, join, look, take_card_away, try_cards
 from cloud.story.person import Person
 from cloud.story.report import Account, StoryReport
-from cloud.story.stripe_desk import (
-    StripeDesk,
-    dispute,
-    failed_charge,
-    fraud_warning,
-    paid_invoice,
-    payment_method,
-    subscription,
-)
 
 OnStep = Callable[[int, int, str], None]
 Step = tuple[str, Callable[[], object]]
@@ -32,16 +22,16 @@ def silent(done: int, total: int, text: str) -> None:
     """Show nothing."""
 
 
-def play(cloud_url: str, *, stripe_webhook_secret: str, admin_email: str, on_step: OnStep = silent) -> StoryReport:
+def play(cloud_url: str, *, admin_email: str, on_step: OnStep = silent) -> StoryReport:
     """Play the story against the cloud at the address and return who did what and what the cloud reported.
 
     `on_step(done, total, text)` is called before each step and once at the end. The cloud must have its outbox open,
-    the device check of `cloud.local`, the loopback address among its trusted peers, and the admin's address among its
-    admins; `cloud.running.run_cloud` sets it up so.
+    the device check and the Stripe of `cloud.local`, the loopback address among its trusted peers, and the admin's
+    address among its admins; `cloud.running.run_cloud` sets it up so.
     """
     with httpx.Client(base_url=cloud_url, timeout=REQUEST_SECONDS) as http:
-        cast, desk = gather(http, admin_email), StripeDesk(http, stripe_webhook_secret)
-        steps = [*arrivals(cast), *customers(cast, desk), *teams(cast), *trouble(cast, desk), *abuse(cast)]
+        cast = gather(http, admin_email)
+        steps = [*arrivals(cast), *customers(cast), *teams(cast), *trouble(cast), *abuse(cast)]
         steps += [("all reports leave", partial(reports, cast.admin)), *last_looks(cast)]
         for done, (text, act) in enumerate(steps):
             on_step(done, len(steps), text)
@@ -56,21 +46,15 @@ def arrivals(cast: Cast) -> list[Step]:
     return [(f"{person.email} signs up", partial(person.settle_in, "newsletter")) for person in early]
 
 
-def customers(cast: Cast, desk: StripeDesk) -> list[Step]:
+def customers(cast: Cast) -> list[Step]:
     """Honest life: credits, a pass, chats, a second sign-in."""
     honest, admin = cast.honest, cast.admin
     profile = {"github_url": "https://github.example.com/ada"}
 
-    def hold_pass() -> None:
-        customer = customer_id(honest)
-        desk.post("customer.subscription.created", subscription(customer, "tier_49")).raise_for_status()
-        desk.post("invoice.paid", paid_invoice(customer, "tier_49", 4_900)).raise_for_status()
-        honest.deeds.append("holds a monthly pass")
-
     return [
         ("an honest user fills in the welcome form", partial(honest.do, "POST", "/account/welcome-form", json=profile)),
-        ("an honest user buys credits", partial(buy, honest, desk, 2_000)),
-        ("an honest user takes a monthly pass", hold_pass),
+        ("an honest user buys credits", partial(buy, honest, 2_000)),
+        ("an honest user takes a monthly pass", partial(hold_pass, honest, "tier_49")),
         ("an honest user chats", partial(chat_some, honest, "acme/standard-2", 4)),
         ("an honest user chats by stream", partial(honest.chat, model="acme/standard-2", stream=True)),
         ("an honest user signs in again", honest.come_in),
@@ -105,38 +89,13 @@ def teams(cast: Cast) -> list[Step]:
     ]
 
 
-def trouble(cast: Cast, desk: StripeDesk) -> list[Step]:
+def trouble(cast: Cast) -> list[Step]:
     """Payments that went wrong: declined cards, a dispute with a warning before it."""
-    declined, disputed, held = cast.declined, cast.disputed, dict[str, dict[str, Any]]()
-
-    def try_cards() -> None:
-        customer = customer_id(declined)
-        for code in ("stolen_card", "insufficient_funds"):
-            desk.post("charge.failed", failed_charge(customer, code)).raise_for_status()
-        declined.deeds.append("two cards were declined")
-
-    def take_card_away() -> None:
-        card = payment_method(customer_id(declined), "card-tried-and-removed")
-        desk.post("payment_method.attached", card).raise_for_status()
-        gone, before = card | {"customer": None}, {"customer": card["customer"]}
-        desk.post("payment_method.detached", gone, before).raise_for_status()
-        declined.deeds.append("attached a card and took it away")
-
-    def pay() -> None:
-        held["intent"] = buy(disputed, desk, 5_000)
-
-    def be_disputed() -> None:
-        desk.post("radar.early_fraud_warning.created", fraud_warning(held["intent"])).raise_for_status()
-        claim = dispute(held["intent"], "fraudulent")
-        desk.post("charge.dispute.created", claim).raise_for_status()
-        desk.post("charge.dispute.funds_withdrawn", claim).raise_for_status()
-        disputed.deeds.append("the card's holder disputed the payment")
-
+    declined, disputed = cast.declined, cast.disputed
     return [
-        ("two cards are declined", try_cards),
-        ("a card comes and goes", take_card_away),
-        ("a payment is made", pay),
-        ("the payment is disputed", be_disputed),
+        ("two cards are declined", partial(try_cards, declined)),
+        ("a card comes and goes", partial(take_card_away, declined)),
+        ("payments are warned about and disputed", partial(be_disputed, disputed)),
     ]
 
 

@@ -1,12 +1,9 @@
 """What people of the story do that takes more than one request."""
 
-from typing import Any
-
 import httpx
 
 from cloud.gateway.catalogue import CATALOGUE
 from cloud.story.person import FREE_MODEL, Person
-from cloud.story.stripe_desk import StripeDesk, payment_intent, payment_method
 
 GRAND_FREE = "acme/grand-2:free"
 GRAND_UPSTREAM = CATALOGUE[GRAND_FREE].upstream_name
@@ -15,22 +12,46 @@ DRAIN_MAX_TOKENS = 6_000
 DRAIN_MICRODOLLARS = 1_200_000
 DRAIN_MAX_HELD_BACK = 3
 MICRODOLLARS = 1_000_000
+PAID = 303
+STOLEN_CARD, EMPTY_CARD = "4000000000009979", "4000000000009995"
+DISPUTED_CARD, WARNED_CARD = "4000000000000259", "4000000000005423"
+"""Numbers that Stripe documents for trying what a bank does."""
 
 
-def buy(buyer: Person, desk: StripeDesk, amount_cents: int) -> dict[str, Any]:
-    """Attach a card, pay, and return the payment as Stripe reported it."""
-    purchase = buyer.do("POST", "/billing/credits", json={"amount_cents": amount_cents}).json()
-    card = payment_method(purchase["stripe_customer_id"], f"card-of-{buyer.kilo_user_id[:8]}")
-    desk.post("payment_method.attached", card).raise_for_status()
-    intent = payment_intent(purchase, amount_cents, buyer.kilo_user_id)
-    desk.post("payment_intent.succeeded", intent).raise_for_status()
-    buyer.deeds.append(f"bought {amount_cents / 100:.0f} USD of credits")
-    return intent
+def buy(buyer: Person, amount_cents: int, card_number: str | None = None) -> None:
+    """Buy credits with the person's own card, or with another one."""
+    page = buyer.do("POST", "/billing/credits", json={"amount_cents": amount_cents}).json()
+    if buyer.pay(page, card_number).status_code == PAID:
+        buyer.deeds.append(f"bought {amount_cents / 100:.0f} USD of credits")
 
 
-def customer_id(person: Person) -> str:
-    """Return the person's Stripe customer, opened at the first need."""
-    return str(person.do("POST", "/billing/customer").json()["stripe_customer_id"])
+def hold_pass(person: Person, tier: str) -> None:
+    """Take a monthly pass."""
+    person.pay(person.do("POST", "/billing/pass", json={"tier": tier}).json())
+    person.deeds.append("holds a monthly pass")
+
+
+def try_cards(person: Person) -> None:
+    """Try two cards that the bank declines."""
+    page = person.do("POST", "/billing/credits", json={"amount_cents": 2_000}).json()
+    for number in (STOLEN_CARD, EMPTY_CARD):
+        person.pay(page, number)
+    person.deeds.append("two cards were declined")
+
+
+def take_card_away(person: Person) -> None:
+    """Save a card and remove it again."""
+    person.pay(person.do("POST", "/billing/cards", json={}).json())
+    for card in person.do("GET", "/billing/cards").json():
+        person.do("DELETE", f"/billing/cards/{card['card_id']}")
+    person.deeds.append("attached a card and took it away")
+
+
+def be_disputed(person: Person) -> None:
+    """Pay with a card that is not the person's: its network warns, and its holder disputes."""
+    buy(person, 3_000, WARNED_CARD)
+    buy(person, 5_000, DISPUTED_CARD)
+    person.deeds.append("the card's holder disputed the payment")
 
 
 def join(member: Person, owner: Person, organization_id: str) -> None:

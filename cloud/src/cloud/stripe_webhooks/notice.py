@@ -30,6 +30,30 @@ class Notice:
     def metadata(self) -> dict[str, str]:
         return {key: str(value) for key, value in as_object(self.subject.get("metadata")).items()}
 
+    @property
+    def invoiced_subscription(self) -> Json:
+        """What an invoice says of its subscription: the id, and the metadata that we gave it."""
+        return as_object(as_object(self.subject.get("parent")).get("subscription_details"))
+
+    @property
+    def purpose(self) -> str | None:
+        """What the money is for, as we said when we asked for it."""
+        metadata = self.metadata or as_object(self.invoiced_subscription.get("metadata"))
+        return metadata.get("purpose")
+
+    @property
+    def tier(self) -> str | None:
+        """The tier of the pass that a subscription or its invoice is about."""
+        invoiced = as_object(self.invoiced_subscription.get("metadata")).get("tier")
+        named = self.metadata.get("tier") or invoiced
+        found = named or price_key(self.subject, "items") or price_key(self.subject, "lines")
+        return found if isinstance(found, str) else None
+
+    def looked_up_ids(self) -> list[str]:
+        """Return the ids whose customer Stripe can tell, where the event names none."""
+        named = map(id_of, (self.subject.get("charge"), self.subject.get("payment_intent")))
+        return [found for found in named if found is not None]
+
     def named_ids(self) -> list[str]:
         """Return every id that can tell the owner, the surest first."""
         subject = self.subject
@@ -42,6 +66,7 @@ class Notice:
             subject.get("payment_method"),
             subject.get("invoice"),
             subject.get("subscription"),
+            self.invoiced_subscription.get("subscription"),
             subject.get("id"),
         )
         return [found for found in map(id_of, named) if found is not None]

@@ -8,8 +8,8 @@ import httpx
 
 from cloud.running import RunningCloud
 from cloud.story.person import Person
-from cloud.story.stripe_desk import StripeDesk
 from cloud.testing.sink import Sink, classification_of
+from cloud.testing.stripe_desk import StripeDesk
 
 WAIT_SECONDS = 10
 numbers = count(1)
@@ -34,7 +34,9 @@ class Town:
         return self.newcomer(**known).come_in()
 
     def settle(self) -> None:
-        """Wait until every report has arrived."""
+        """Wait until nothing is on its way: no card to charge, no webhook, no report."""
+        self.running.cloud.background.flush(WAIT_SECONDS)
+        self.running.stripe.webhooks.settle(WAIT_SECONDS)
         self.admin.do("GET", "/admin/reports", params={"wait_seconds": WAIT_SECONDS})
 
     def events(self, kind: str | None = None) -> list[dict[str, Any]]:

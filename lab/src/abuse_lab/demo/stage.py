@@ -67,12 +67,7 @@ def _play_story(abuse_url: str, directory: Path, console: Console) -> StoryRepor
         def show_step(done: int, total: int, text: str) -> None:
             progress.update(task, completed=done, total=total, description=text)
 
-        return play(
-            cloud.url,
-            stripe_webhook_secret=cloud.stripe_webhook_secret,
-            admin_email=cloud.admin_email,
-            on_step=show_step,
-        )
+        return play(cloud.url, admin_email=cloud.admin_email, on_step=show_step)
 
 
 def _stay(service: ServiceProcess, sight: Sight, console: Console) -> list[str]:

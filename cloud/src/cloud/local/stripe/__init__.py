@@ -8,5 +8,6 @@ what at Stripe happens by itself: a renewal, a dispute, a warning, webhooks that
 
 from cloud.local.stripe.account import Account
 from cloud.local.stripe.api import create_stripe
+from cloud.local.stripe.webhooks import Webhooks
 
-__all__ = ["Account", "create_stripe"]
+__all__ = ["Account", "Webhooks", "create_stripe"]

@@ -1,4 +1,4 @@
-"""Stripe's part in the story: webhooks in today's shape, signed by the real scheme."""
+"""Webhooks in every shape that Stripe ever sent, signed by its scheme: what `local.stripe` has no reason to send."""
 
 import json
 import time
@@ -63,15 +63,15 @@ def payment_method(customer_id: str | None, card_fingerprint: str) -> Json:
     }
 
 
-def payment_intent(purchase: Json, amount_cents: int, user_id: str) -> Json:
-    """Return the payment behind a purchase of credits that the cloud opened."""
+def payment_intent(customer_id: str, amount_cents: int, user_id: str) -> Json:
+    """Return a payment for credits that succeeded."""
     return {
-        "id": purchase["payment_intent_id"],
+        "id": new_id("pi"),
         "object": "payment_intent",
         "amount": amount_cents,
         "amount_received": amount_cents,
         "currency": "usd",
-        "customer": purchase["stripe_customer_id"],
+        "customer": customer_id,
         "latest_charge": new_id("ch"),
         "metadata": {"kilo_user_id": user_id, "purpose": "credits"},
         "status": "succeeded",
