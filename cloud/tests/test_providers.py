@@ -292,4 +292,4 @@ def test_open_redirect_is_refused(browser: Browser, elsewhere: str) -> None:
 
 def test_options_name_providers(browser: Browser) -> None:
     """A sign-in page learns what it can offer."""
-    assert browser.send("GET", "/auth/options").json()["providers"] == ["google", "sso", "github"]
+    assert browser.send("GET", "/auth/options").json()["providers"] == ["google", "github"]

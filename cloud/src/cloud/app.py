@@ -19,6 +19,7 @@ from cloud.database import migrate
 from cloud.errors import CloudError, answer_cloud_error, error_response
 from cloud.gateway.routes import router as gateway
 from cloud.mail.routes import router as mail
+from cloud.organizations.admin_routes import router as organizations_administration
 from cloud.organizations.routes import router as organizations
 from cloud.stripe_webhooks.routes import router as stripe_webhooks
 from cloud.wiring import build_gateway
@@ -26,13 +27,32 @@ from cloud.wiring import build_gateway
 logger = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 5.0
+ROUTERS = (
+    accounts,
+    visits,
+    administration,
+    organizations_administration,
+    organizations,
+    billing,
+    stripe_webhooks,
+    gateway,
+)
 
 
 def create_app(cloud: Cloud) -> FastAPI:
     """Return the application around the cloud's parts; it brings the tables up to date when it starts."""
     app = FastAPI(title="cloud", lifespan=live)
     app.state.cloud = cloud
-    for router in (accounts, visits, administration, organizations, billing, stripe_webhooks, gateway):
+    for router in (
+        accounts,
+        visits,
+        administration,
+        organizations_administration,
+        organizations,
+        billing,
+        stripe_webhooks,
+        gateway,
+    ):
         app.include_router(router)
     if cloud.settings.outbox_is_open:
         app.include_router(mail)

@@ -23,7 +23,7 @@ from cloud.billing.models import (
 from cloud.database import Base
 from cloud.gateway.models import Generation
 from cloud.mail.models import OutgoingLetter
-from cloud.organizations.models import Invitation, Member, Organization
+from cloud.organizations.models import Invitation, Member, Organization, SsoDomain
 from cloud.stripe_webhooks.models import StripeEvent
 
 METADATA = Base.metadata
@@ -41,6 +41,7 @@ TABLES = (
     Organization,
     Member,
     Invitation,
+    SsoDomain,
     Posting,
     Balance,
     KiloPass,

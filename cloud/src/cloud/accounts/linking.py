@@ -11,10 +11,12 @@ from cloud.transactions import Work
 
 
 def find_linked(work: Work, profile: Profile) -> User | None:
-    """Return the account that this person of the provider signs in to."""
+    """Return the account that this person of the provider signs in to; nobody else changes it in the meantime."""
     linked = select(User).join(LinkedProvider, LinkedProvider.user_id == User.id)
     return work.session.scalars(
-        linked.where(LinkedProvider.provider == profile.provider, LinkedProvider.subject == profile.subject)
+        linked.where(
+            LinkedProvider.provider == profile.provider, LinkedProvider.subject == profile.subject
+        ).with_for_update(of=User)
     ).one_or_none()
 
 

@@ -13,8 +13,9 @@ from cloud.accounts.linking import find_linked, link_provider
 from cloud.accounts.models import SignInAttempt, User
 from cloud.accounts.providers import Profile
 from cloud.context import Cloud
-from cloud.errors import AccountBlocked, EmailUnverified
+from cloud.errors import AccountBlocked, EmailUnverified, SignInRefused
 from cloud.network import NetworkFacts
+from cloud.organizations.sso import domain_of, find_verified, provision_member
 from cloud.tokens import Purpose
 from cloud.transactions import Work
 
@@ -54,8 +55,11 @@ def enter_by_link(cloud: Cloud, token: str, facts: NetworkFacts, telemetry_id: s
 def enter_by_provider(cloud: Cloud, profile: Profile, attempt: SignInAttempt, facts: NetworkFacts) -> Entry:
     """Sign in whom the provider knows, or whose verified address is an account's; else sign him up.
 
-    An address that the provider has not verified opens no account and reaches none: anybody may claim it.
+    An address that the provider has not verified opens no account and reaches none: anybody may claim it. A sign-on
+    speaks for its own domain only, and makes a member before the memberships are reported.
     """
+    if attempt.sso_domain is not None and domain_of(profile.email or "") != attempt.sso_domain:
+        raise SignInRefused("the sign-on answered for an address of another domain")
 
     def come_in(work: Work) -> Entry:
         known = find_linked(work, profile)
@@ -65,7 +69,11 @@ def enter_by_provider(cloud: Cloud, profile: Profile, attempt: SignInAttempt, fa
             known = find_by_email(work, profile.email)
         user = known or sign_up(work, profile.email or "", facts, attempt.customer_source)
         link_provider(work, user, profile.provider, profile.subject, url=profile.url)
-        user.hosted_domain = profile.hosted_domain
+        user.hosted_domain = attempt.sso_domain or profile.hosted_domain
+        if attempt.sso_domain is not None:
+            if find_verified(work.session, attempt.sso_domain) is None:
+                raise SignInRefused("this domain has no sign-on any more")
+            provision_member(work, user.id, attempt.sso_domain)
         return entry_of(cloud, user, is_new=known is None)
 
     return finish_entry(cloud, cloud.settle(come_in), facts, attempt.telemetry_id, auth_method=profile.provider)
@@ -91,7 +99,9 @@ def finish_entry(
 
 
 def find_by_email(work: Work, email: str) -> User | None:
-    return work.session.scalars(select(User).where(User.email_normalised == normalised(email))).one_or_none()
+    """Return the account of the address, and let nobody else change it before this transaction ends."""
+    owner = select(User).where(User.email_normalised == normalised(email))
+    return work.session.scalars(owner.with_for_update()).one_or_none()
 
 
 def sign_up(work: Work, email: str, facts: NetworkFacts, customer_source: str | None) -> User:

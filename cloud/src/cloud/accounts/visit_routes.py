@@ -10,8 +10,9 @@ from pydantic import AfterValidator, BaseModel
 
 from cloud.accounts.attempts import Wish, checked_return
 from cloud.accounts.linking import list_linked, unlink_provider
+from cloud.accounts.providers import SSO
 from cloud.accounts.sessions import Kind, SignedIn, set_session_cookie, start_session
-from cloud.accounts.visits import begin_visit, end_visit
+from cloud.accounts.visits import begin_sign_on, begin_visit, end_visit
 from cloud.context import Cloud, Context, Facts
 
 router = APIRouter(tags=["accounts"])
@@ -25,6 +26,7 @@ ShortText = Annotated[str | None, Query(max_length=200)]
 
 class OptionsAnswer(BaseModel):
     providers: list[str]
+    has_sign_on: bool
     device_check_url: str | None
     device_check_public_token: str
 
@@ -32,9 +34,10 @@ class OptionsAnswer(BaseModel):
 @router.get("/auth/options")
 def get_options(cloud: Context) -> OptionsAnswer:
     """Name what a sign-in page can offer, and where its visitor's browser shows itself to the device check."""
-    settings = cloud.settings
+    settings, names = cloud.settings, cloud.providers.names()
     return OptionsAnswer(
-        providers=[name for name in cloud.providers.names() if cloud.providers.find(name).signs_in],
+        providers=[name for name in names if cloud.providers.find(name).signs_in and name != SSO],
+        has_sign_on=SSO in names,
         device_check_url=settings.device_check_url,
         device_check_public_token=settings.device_check_public_token,
     )
@@ -51,7 +54,23 @@ async def get_departure(
 ) -> Response:
     """Send the browser to the provider to sign in."""
     wish = Wish(return_to=return_to, customer_source=customer_source, telemetry_id=telemetry_id)
-    return await depart(cloud, provider, browser, wish)
+    browser = browser or token_urlsafe(32)
+    return send_away(cloud, await begin_visit(cloud, provider, browser, wish), browser)
+
+
+@router.get("/auth/sign-on")
+async def get_sign_on(
+    cloud: Context,
+    email: Annotated[str, Query(max_length=254)],
+    browser: Browser = None,
+    return_to: ReturnTo = "/",
+    customer_source: ShortText = None,
+    telemetry_id: ShortText = None,
+) -> Response:
+    """Send the browser to the enterprise's sign-on of the address."""
+    wish = Wish(return_to=return_to, customer_source=customer_source, telemetry_id=telemetry_id)
+    browser = browser or token_urlsafe(32)
+    return send_away(cloud, await begin_sign_on(cloud, browser, email, wish), browser)
 
 
 @router.post("/account/providers/{provider}")
@@ -59,7 +78,9 @@ async def post_link(
     cloud: Context, user: SignedIn, provider: str, browser: Browser = None, return_to: ReturnTo = "/"
 ) -> Response:
     """Send the browser to the provider to link it to the account."""
-    return await depart(cloud, provider, browser, Wish(return_to=return_to, user_id=user.id))
+    browser = browser or token_urlsafe(32)
+    url = await begin_visit(cloud, provider, browser, Wish(return_to=return_to, user_id=user.id))
+    return send_away(cloud, url, browser)
 
 
 @router.get("/auth/with/{provider}/callback")
@@ -87,9 +108,8 @@ def delete_linked(cloud: Context, user: SignedIn, provider: str) -> None:
     unlink_provider(cloud, user.id, provider)
 
 
-async def depart(cloud: Cloud, provider: str, browser: str | None, wish: Wish) -> Response:
-    browser = browser or token_urlsafe(32)
-    answer = RedirectResponse(await begin_visit(cloud, provider, browser, wish), status_code=303)
+def send_away(cloud: Cloud, url: str, browser: str) -> Response:
+    answer = RedirectResponse(url, status_code=303)
     answer.set_cookie(
         BROWSER_COOKIE,
         browser,

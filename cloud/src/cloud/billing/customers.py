@@ -7,7 +7,7 @@ from cloud.accounts.profile import existing_user
 from cloud.billing.owners import Owner, learn_owner
 from cloud.context import Cloud
 from cloud.organizations.models import Organization
-from cloud.organizations.service import existing_organization
+from cloud.organizations.roles import existing_organization
 
 
 def ensure_customer(cloud: Cloud, owner: Owner) -> str:

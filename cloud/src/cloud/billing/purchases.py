@@ -6,7 +6,7 @@ from cloud.billing.owners import Owner
 from cloud.billing.payments import PaymentPage, Purpose, SavedCard, Wish
 from cloud.context import Cloud
 from cloud.errors import Conflict, NotFound
-from cloud.organizations.service import require_owner
+from cloud.organizations.roles import require_owner
 
 TIERS = {"tier_19": 1_900, "tier_49": 4_900, "tier_199": 19_900}
 """The passes on sale and what a month costs in cents; a tier that is sold no longer lives on with its holders."""

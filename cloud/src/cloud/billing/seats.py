@@ -6,8 +6,8 @@ from cloud.billing.ledger import House, post_once
 from cloud.billing.models import SeatSubscription
 from cloud.billing.subscriptions import LONG_AGO, is_news, told_at
 from cloud.database import insert_once
+from cloud.organizations.founding import set_seats
 from cloud.organizations.models import Organization
-from cloud.organizations.service import OWNER, add_member
 from cloud.transactions import Work
 
 
@@ -46,8 +46,10 @@ def follow_seats(
     begins = status == "active" and (held.subscription_id != subscription_id or held.status == "incomplete")
     held.subscription_id, held.status, held.seats = subscription_id, status, seats
     held.subscription_at = told_at(work, rank)
-    if begins and buyer_id is not None:
-        add_member(work, organization, buyer_id, OWNER)
+    paid = paid_seats(work.session, organization_id)
+    # Before the first payment the trial's seats stay.
+    if paid or held.is_over:
+        set_seats(work, organization_id, paid, owner_id=buyer_id if begins else None)
 
 
 def take_seat_invoice(work: Work, invoice_id: str, microdollars: int) -> None:

@@ -18,7 +18,7 @@ from cloud.gateway.catalogue import CATALOGUE
 from cloud.gateway.chat import Caller, read_chat
 from cloud.gateway.service import Gateway, serve_chat
 from cloud.gateway.upstream_calls import Answer
-from cloud.organizations.service import find_member
+from cloud.organizations.roles import find_member
 
 router = APIRouter(prefix="/v1", tags=["gateway"])
 

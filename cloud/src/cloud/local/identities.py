@@ -48,7 +48,7 @@ class Account:
     @property
     def number(self) -> int:
         """The provider's id: the same for the same address."""
-        return int.from_bytes(sha256(self.email.encode()).digest()[:6])
+        return int.from_bytes(sha256(self.email.lower().encode()).digest()[:6])
 
     @property
     def login(self) -> str:

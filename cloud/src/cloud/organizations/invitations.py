@@ -2,48 +2,63 @@
 
 from uuid import uuid4
 
+from sqlalchemy import update
+
 from cloud.accounts.email_links import link_address, normalised
 from cloud.accounts.models import User
 from cloud.context import Cloud
 from cloud.errors import Forbidden, InvalidToken
 from cloud.mail.service import Letter
 from cloud.organizations.models import Invitation
-from cloud.organizations.service import add_member, existing_organization, require_owner
+from cloud.organizations.roles import Role, require_role
+from cloud.organizations.service import add_member
 from cloud.tokens import Purpose
+from cloud.transactions import Work
 
 INVITATION_SECONDS = 7 * 86_400
 
 
 def invite(cloud: Cloud, inviter_id: str, organization_id: str, email: str, role: str) -> None:
-    """Send an invitation in an owner's name."""
+    """Send an invitation in an owner's or an administrator's name; only an owner makes more than members."""
+    needed = [Role.OWNER, Role.ADMIN] if role == Role.MEMBER else [Role.OWNER]
     with cloud.transaction() as work:
-        organization = require_owner(work, organization_id, inviter_id)
-        invitation = Invitation(
-            id=uuid4().hex, organization_id=organization.id, email=email, role=role, invited_at=work.now
-        )
-        work.session.add(invitation)
-        token = cloud.signer.sign(Purpose.INVITATION, invitation.id)
-        cloud.mailer.send(
-            work,
-            Letter(
-                recipient=email,
-                subject="An invitation",
-                text="Open the link to join.",
-                link=link_address(cloud, "/invitations", token),
-            ),
-        )
+        require_role(work, organization_id, inviter_id, *needed)
+        send_invitation(cloud, work, organization_id, email, role)
+
+
+def send_invitation(cloud: Cloud, work: Work, organization_id: str, email: str, role: str) -> None:
+    """Write the letter with the link."""
+    invitation = Invitation(
+        id=uuid4().hex, organization_id=organization_id, email=email, role=role, invited_at=work.now
+    )
+    work.session.add(invitation)
+    token = cloud.signer.sign(Purpose.INVITATION, invitation.id)
+    cloud.mailer.send(
+        work,
+        Letter(
+            recipient=email,
+            subject="An invitation",
+            text="Open the link to join.",
+            link=link_address(cloud, "/invitations", token),
+        ),
+    )
 
 
 def accept_invitation(cloud: Cloud, user: User, token: str) -> str:
-    """Make the invited user a member and return the organization's id; a member already stays one."""
+    """Make the invited user a member and return the organization's id; a member already stays one.
+
+    Without a free seat it raises `SeatsTaken`, and the invitation can be accepted later.
+    """
+    invitation_id = cloud.signer.read(Purpose.INVITATION, token, INVITATION_SECONDS)
     with cloud.transaction() as work:
-        invitation_id = cloud.signer.read(Purpose.INVITATION, token, INVITATION_SECONDS)
         invitation = work.session.get(Invitation, invitation_id)
         if invitation is None or invitation.accepted_at is not None:
             raise InvalidToken
         if normalised(invitation.email) != user.email_normalised:
             raise Forbidden("the invitation is for another address")
-        invitation.accepted_at = work.now
-        organization = existing_organization(work, invitation.organization_id)
-        add_member(work, organization, user.id, invitation.role)
-        return organization.id
+        add_member(work, invitation.organization_id, user.id, invitation.role)
+        # The organization is locked by now; of two who accept at once the second finds it accepted.
+        open_one = update(Invitation).where(Invitation.id == invitation_id, Invitation.accepted_at.is_(None))
+        if work.session.scalars(open_one.values(accepted_at=work.now).returning(Invitation.id)).first() is None:
+            raise InvalidToken
+        return invitation.organization_id

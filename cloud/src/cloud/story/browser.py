@@ -54,6 +54,10 @@ class Browser:
         """Follow the page's link to a provider and return the provider's sign-in page."""
         return self.follow(self.send("GET", f"/auth/with/{provider}", params=wish))
 
+    def depart_to_sign_on(self, email: str, **wish: str) -> httpx.Response:
+        """Begin an enterprise's sign-on with an address of its domain."""
+        return self.follow(self.send("GET", "/auth/sign-on", params={"email": email, **wish}))
+
     def depart_to_link(self, provider: str) -> httpx.Response:
         """Press the account page's button that links a provider."""
         return self.follow(self.send("POST", f"/account/providers/{provider}"))
@@ -77,6 +81,11 @@ class Browser:
         """Sign in by a provider, all the way, whatever comes of it."""
         page = self.depart(provider, **(wish or {}))
         return self.come_back(self.consent(page, email or self.person.email, **said)) if page.is_success else page
+
+    def sign_on(self, email: str, **said: str) -> httpx.Response:
+        """Sign in by the enterprise's sign-on, all the way, whatever comes of it."""
+        page = self.depart_to_sign_on(email)
+        return self.come_back(self.consent(page, email, **said)) if page.is_success else page
 
     def link(self, provider: str, email: str | None = None, **said: str) -> httpx.Response:
         """Link a provider, all the way, whatever comes of it."""

@@ -27,7 +27,8 @@ class Town:
 
     def newcomer(self, **known: Any) -> Person:
         """Return somebody whom the cloud has never seen."""
-        return Person(http=self.http, **({"email": f"person-{next(numbers)}@example.com"} | known))
+        usual: dict[str, Any] = {"http": self.http, "email": f"person-{next(numbers)}@example.com"}
+        return Person(**(usual | known))
 
     def resident(self, **known: Any) -> Person:
         """Return somebody who has just signed up."""
