@@ -14,7 +14,8 @@ from abuse_service.features.projection import Projection
 from abuse_service.policy.book import Activation, Cause, PolicyBook
 from abuse_service.policy.policy import Policy, load_policy
 from abuse_service.policy.source import refuse_repeats
-from abuse_service.replay.snapshot import Snapshots
+from abuse_service.replay.snapshot import Snapshot
+from abuse_service.replay.story import Log
 from abuse_service.telemetry import log
 
 _encode = msgspec.json.Encoder().encode
@@ -22,9 +23,8 @@ _decode = msgspec.json.Decoder(Activation).decode
 _MOST_COMPILED = 4
 
 
-def read_book(event_log: EventLog, snapshots: Snapshots) -> PolicyBook:
+def read_book(event_log: Log, snapshot: Snapshot | None) -> PolicyBook:
     """The book as the log tells it; an image says where its events stand in the part that it holds."""
-    snapshot = snapshots.latest_snapshot()
     known, behind = (snapshot.policies, snapshot.position) if snapshot else ((), 0)
     book = PolicyBook()
     for place in known:

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from abuse_service.console_api.audit import Audit
@@ -16,6 +17,7 @@ from abuse_service.enrichment.network_sources import NetworkKeeper, NetworkSourc
 from abuse_service.errors import RefusedToStart
 from abuse_service.events.entity import EntityKey, EntityNamer
 from abuse_service.events.log import Quarantine
+from abuse_service.features.catalog import Catalog
 from abuse_service.features.projection import Projection
 from abuse_service.flow import EnforcementSwitch, Flow
 from abuse_service.identities.state import EntityState
@@ -29,14 +31,18 @@ from abuse_service.policy.policy import Policy
 from abuse_service.replay.eraser import Eraser
 from abuse_service.replay.fill import Filler
 from abuse_service.replay.keeper import SnapshotKeeper
+from abuse_service.replay.past import Past
 from abuse_service.replay.pending import PendingKeeper
 from abuse_service.replay.recover import Recovered, recover
 from abuse_service.replay.retention import RetentionKeeper
+from abuse_service.replay.retrace import Retrace
 from abuse_service.settings import Settings
 from abuse_service.storage.backup import back_up
 from abuse_service.storage.compare import compare_images
 from abuse_service.storage.directory import holds_database, read_owner
+from abuse_service.storage.directory_reader import DirectoryReader
 from abuse_service.storage.key_file import key_file_beside
+from abuse_service.storage.scratch import Scratch
 from abuse_service.storage.store import SqliteStore
 from abuse_service.storage.verify import Fault, Verified, verify
 from abuse_service.telemetry import Metrics, log
@@ -49,6 +55,7 @@ __all__ = [
     "back_up",
     "compare_rebuilt",
     "holds_database",
+    "open_past",
     "read_enricher",
     "read_owner",
     "rebuild",
@@ -78,7 +85,7 @@ class Service:
         try:
             namer = EntityNamer(self.store.secret)
             self.namer = namer
-            book = read_book(self.store, self.store)
+            book = read_book(self.store, self.store.latest_snapshot())
             self._begun = choose(book, settings.policy, takes_settings=takes_settings_policy)
             policy = self._begun.policy
             self.projection = Projection(
@@ -204,6 +211,31 @@ class Service:
 
     def _install(self, policy: Policy) -> None:
         self.flow.install(Judge(policy, self.projection, self.standing))
+
+
+@contextmanager
+def open_past(settings: Settings) -> Iterator[Past]:
+    """The log of a data directory as it is at this instant, to be told once more; a service may run on it meanwhile.
+
+    Raises `RefusedToStart`.
+    """
+    reader = DirectoryReader(settings.data, settings.key_file)
+    namer = EntityNamer(reader.secret)
+
+    @contextmanager
+    def open_world(catalog: Catalog) -> Iterator[Retrace]:
+        scratch = Scratch(reader.log, settings.data.parent)
+        try:
+            states = States(scratch, settings.hot_identities, settings.live_states)
+            projection = Projection(states, catalog, namer.tokens, drops_tokens=settings.erase_tokens)
+            yield Retrace(projection, Standing(namer), scratch)
+        finally:
+            scratch.close()
+
+    try:
+        yield Past(reader.log, read_book(reader.log, reader.snapshot), open_world)
+    finally:
+        reader.close()
 
 
 async def rebuild(settings: Settings) -> Recovered:

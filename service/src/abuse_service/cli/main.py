@@ -16,6 +16,7 @@ from abuse_service.cli.erasures import erase, erasures
 from abuse_service.cli.export import export
 from abuse_service.cli.joins import import_app, pending
 from abuse_service.cli.options import AsJson, Data, PolicyPath, Reason, Url, open_desk, read_settings
+from abuse_service.cli.past import explain_as_then
 from abuse_service.cli.persons import audit, find, identity, timeline
 from abuse_service.cli.policy import app as policy_app
 from abuse_service.cli.upkeep import backup, rebuild, verify
@@ -85,8 +86,20 @@ def serve(
 
 
 @app.command()
-def explain(request_id: int, data: Data = None, url: Url = None, as_json: AsJson = False) -> None:
+def explain(
+    request_id: int,
+    data: Data = None,
+    url: Url = None,
+    as_json: AsJson = False,
+    as_of_then: Annotated[
+        bool,
+        typer.Option("--as-of-then", help="Make it again from what was known then; status 1 if it differs."),
+    ] = False,
+) -> None:
     """Show a decision with its reasons and every value that it read."""
+    if as_of_then:
+        explain_as_then(request_id, data, as_json)
+        return
     view = open_desk(data, url).get(f"decisions/{request_id}")
     show.show_json(view) if as_json else show.show_decision(view)
 

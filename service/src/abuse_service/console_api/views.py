@@ -78,9 +78,13 @@ def event_view(stored: Stored) -> dict[str, Any]:
 
 def decision_view(event: Event) -> dict[str, Any]:
     """The decision that an event holds."""
-    decision = _decision(event.outcome or b"{}")
+    return show_decision(_decision(event.outcome or b"{}")) | {"event_type": event.type}
+
+
+def show_decision(decision: Decision) -> dict[str, Any]:
+    """A decision with all that it read."""
     view: dict[str, Any] = msgspec.to_builtins(decision)
-    return view | {"decided_at": iso(decision.decided_at_ms), "event_type": event.type}
+    return view | {"decided_at": iso(decision.decided_at_ms)}
 
 
 def rejected_view(rejected: Rejected) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Deciding: the policy over the states as they stand. Pure; the instant comes in."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ from abuse_service.decisions.standing import Standing
 from abuse_service.decisions.values import Situation
 from abuse_service.events.entity import EntityKey
 from abuse_service.events.event import Facts
+from abuse_service.features.catalog import Feature
 from abuse_service.features.projection import Projection
 from abuse_service.identities.merge import newest
 from abuse_service.identities.state import IdentityState
@@ -46,11 +48,18 @@ _NO_RULE = "no rule had a say"
 class Judge:
     """Decides under one policy. What fails degrades the decision, and never the call."""
 
-    def __init__(self, policy: Policy, projection: Projection, standing: Standing) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        projection: Projection,
+        standing: Standing,
+        features: Mapping[str, Feature] | None = None,
+    ) -> None:
+        """``features`` are the policy's, where the projection keeps them beside those of another one."""
         self.policy = policy
         self.standing = standing
         self._projection = projection
-        self._readers = Readers(policy, projection.catalog.features, projection)
+        self._readers = Readers(policy, projection.catalog.features if features is None else features, projection)
         self.degrees = link_degrees(policy.document.thresholds)
         self.named = name_entries(standing.namer, policy.document.lists)
         every: list[Rule | Trust] = [*policy.rules, *policy.trust]

@@ -6,7 +6,8 @@ import msgspec
 
 from abuse_service.features.rows import GRACE_MS
 
-_NEVER = 2**62
+NEVER_MS = 2**62
+"""Later than any instant."""
 
 
 class Fill(msgspec.Struct):
@@ -109,7 +110,11 @@ class Upkeep:
     def complete_since_ms(self, base: str) -> int | None:
         """The instant from which on the state says all; 0 for all of time, ``None`` while it is filled."""
         since_ms = self._doubts.get(base, 0)
-        return None if since_ms == _NEVER else since_ms
+        return None if since_ms == NEVER_MS else since_ms
+
+    def doubt_all(self, bases: Mapping[str, int]) -> None:
+        """Take these for unknown before an instant each, and no others: for a replay of a moment when they were so."""
+        self._doubts = dict(bases)
 
     def doubt(self, base: str) -> str:
         """What a state that does not say all yet lacks, for people."""
@@ -125,7 +130,7 @@ class Upkeep:
         return 1.0
 
     def _find_doubts(self) -> dict[str, int]:
-        filling = {base: _NEVER for fill in self.fills for base in fill.since_ms}
+        filling = {base: NEVER_MS for fill in self.fills for base in fill.since_ms}
         return self._complete_since_ms | filling
 
 

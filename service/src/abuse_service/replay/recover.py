@@ -50,7 +50,7 @@ def recover(
         projection.reservations.restore(snapshot.reservations)
         standing.restore(snapshot.stood)
     events = left_out = 0
-    can_take_images = True
+    cantake_images = True
     for stored in event_log.read(position):
         position = stored.position
         event = stored.event
@@ -67,7 +67,7 @@ def recover(
         said = enforcement_of(event)
         is_enforced = is_enforced if said is None else said
         events += 1
-        if projection.states.wants_cut and can_take_images:
+        if projection.states.wants_cut and cantake_images:
             image = Snapshot(
                 position=position,
                 ahead=tuple(ahead),
@@ -78,11 +78,11 @@ def recover(
                 reservations=projection.reservations.held(),
                 stood=standing.stood(),
             )
-            can_take_images = _take_image(snapshots, projection, image)
+            cantake_images = take_image(snapshots, projection, image)
     return Recovered(position, events, is_enforced, left_out)
 
 
-def _take_image(snapshots: Snapshots, projection: Projection, image: Snapshot) -> bool:
+def take_image(snapshots: Snapshots, projection: Projection, image: Snapshot) -> bool:
     """Bring what was folded so far to disk, so that a long way is gone in steps and memory stays within its bound.
 
     False when the disk takes none: then the rest of the way is gone without.

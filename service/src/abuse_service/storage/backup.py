@@ -7,8 +7,9 @@ from pathlib import Path
 
 from abuse_service.errors import RefusedToStart, StorageUnavailable
 from abuse_service.storage.directory import DATABASE_NAME
+from abuse_service.storage.directory_reader import open_to_read
 from abuse_service.storage.key_file import sync_folder
-from abuse_service.storage.verify import Verified, open_to_read, verify
+from abuse_service.storage.verify import Verified, verify
 
 _UNFINISHED = f"{DATABASE_NAME}.unfinished"
 

@@ -8,8 +8,9 @@ import msgspec
 
 from abuse_service.identities.packing import unpack
 from abuse_service.identities.state import State
+from abuse_service.storage.directory_reader import open_to_read
 from abuse_service.storage.states import TABLES
-from abuse_service.storage.verify import Fault, open_to_read
+from abuse_service.storage.verify import Fault
 
 _OTHERS = {
     "claim": "SELECT stripe_id, owner FROM claim",

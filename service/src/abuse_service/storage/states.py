@@ -7,9 +7,13 @@ import json
 import sqlite3
 from itertools import groupby
 
+import msgspec
+
 from abuse_service.identities.states import Cut
+from abuse_service.replay.snapshot import Snapshot
 from abuse_service.storage import statements
 
+_decode_snapshot = msgspec.msgpack.Decoder(Snapshot).decode
 _ROWS_A_STATEMENT = 1_000
 _TABLES = 64
 TABLES = tuple(f"state_{number:02}" for number in range(_TABLES))
@@ -23,6 +27,12 @@ def table_of(key: bytes) -> str:
 def make_table(name: str) -> str:
     """The statement that makes a table of states."""
     return f"CREATE TABLE {name} (key BLOB PRIMARY KEY CHECK (length(key) = 17), body BLOB NOT NULL) WITHOUT ROWID"
+
+
+def read_snapshot(connection: sqlite3.Connection) -> Snapshot | None:
+    """What the states on disk are an image of."""
+    row = connection.execute("SELECT body FROM snapshot").fetchone()
+    return _decode_snapshot(row[0]) if row else None
 
 
 def write_cut(connection: sqlite3.Connection, cut: Cut, snapshot: bytes) -> None:

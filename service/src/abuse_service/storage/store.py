@@ -17,18 +17,17 @@ from abuse_service.events.log import Appended, Rejected
 from abuse_service.identities.states import Cut
 from abuse_service.replay.snapshot import Snapshot
 from abuse_service.storage import statements
-from abuse_service.storage.blocks import pick_events, unpack_block
 from abuse_service.storage.directory import DataDirectory
-from abuse_service.storage.erase import read_scrubbed
 from abuse_service.storage.erasures import SqliteErasures
 from abuse_service.storage.index import INDEXED_POSITION, Generation, RecentIndex, chunks, request_rows
 from abuse_service.storage.journal import ErasureJournal
 from abuse_service.storage.key_file import key_file_beside, read_secret
+from abuse_service.storage.log_reader import LogReader
 from abuse_service.storage.quarantine import SqliteQuarantine
 from abuse_service.storage.reading import KeptIndex, Step, clear_index, index_steps
 from abuse_service.storage.request_ids import RequestIds, reserve_block
-from abuse_service.storage.retention import drop_blocks, find_droppable, log_begins, read_spared
-from abuse_service.storage.states import TABLES, table_of, write_cut
+from abuse_service.storage.retention import drop_blocks, find_droppable
+from abuse_service.storage.states import TABLES, read_snapshot, table_of, write_cut
 from abuse_service.storage.writer import Task, Waiting, Writer, wait
 from abuse_service.telemetry import log
 
@@ -55,11 +54,11 @@ class SqliteStore:
             key_file = key_file or key_file_beside(path)
             self.secret = read_secret(key_file, self._reader)
             journal = ErasureJournal(key_file.with_suffix(".erased"))
-            self.erasures = SqliteErasures(self._reader, self._run, self._forget_block, journal)
+            self._log = LogReader(self._reader)
+            self.erasures = SqliteErasures(self._reader, self._run, self._log.forget_block, journal)
             self.restored = self.erasures.take_journal()
-            self._last_position = self._find_last_position()
+            self._last_position = self._log.find_last_position()
             self._ids = RequestIds(reserve_block(self._reader))
-            self.first_position = log_begins(self._reader)
         except sqlite3.Error as error:
             self.directory.close()
             raise StorageUnavailable(f"can't open the database in {path}: {error}") from None
@@ -76,7 +75,6 @@ class SqliteStore:
         self._index = RecentIndex()
         self._recent_requests: dict[int, int] = {}
         self._recent_keys: dict[bytes, int] = {}
-        self._recent_block: tuple[int, list[Event]] = (0, [])
         self._has_failed = False
 
     # the log
@@ -112,23 +110,20 @@ class SqliteStore:
 
     def read(self, after: int, limit: int = 0) -> Iterator[Stored]:
         """Events behind position ``after`` in order, all or ``limit``; of those that were dropped the few that stay."""
-        given = 0
-        for stored in read_spared(self._reader, after, self.first_position):
-            yield stored
-            given += 1
-            if given == limit:
-                return
-        first = self._reader.execute(
-            "SELECT coalesce(max(position), 0) FROM block WHERE position <= ?", (after + 1,)
-        ).fetchone()[0]
-        rows = self._reader.execute("SELECT position, body FROM block WHERE position >= ? ORDER BY position", (first,))
-        for start, body in rows:
-            skip = max(0, after + 1 - start)
-            for position, event in enumerate(unpack_block(body, skip), start + skip):
-                yield self._stored(position, event)
-                given += 1
-                if given == limit:
-                    return
+        return self._log.read(after, limit)
+
+    def find(self, position: int) -> Stored | None:
+        """The event at a position."""
+        return self._log.find(position)
+
+    def find_all(self, positions: Sequence[int]) -> list[Stored]:
+        """The events at these positions, in this order; those that are gone are left out."""
+        return self._log.find_all(positions)
+
+    @property
+    def first_position(self) -> int:
+        """Position of the oldest event that was not dropped."""
+        return self._log.first_position
 
     def find_request(self, request_id: int) -> Stored | None:
         """The event that holds the decision with this request id."""
@@ -145,41 +140,6 @@ class SqliteStore:
             row = self._reader.execute("SELECT position FROM event_key WHERE key = ?", (event_key,)).fetchone()
             position = row[0] if row else None
         return self.find(position) if position else None
-
-    def find(self, position: int) -> Stored | None:
-        """The event at a position."""
-        if position < self.first_position:
-            return next(read_spared(self._reader, position - 1, position + 1), None)
-        first, events = self._recent_block
-        if not first <= position < first + len(events):
-            row = self._reader.execute(
-                "SELECT position, body FROM block WHERE position <= ? ORDER BY position DESC LIMIT 1", (position,)
-            ).fetchone()
-            if row is None:
-                return None
-            first, events = row[0], list(unpack_block(row[1]))
-            self._recent_block = (first, events)
-        is_there = first <= position < first + len(events)
-        return self._stored(position, events[position - first]) if is_there else None
-
-    def find_all(self, positions: Sequence[int]) -> list[Stored]:
-        """The events at these positions, in this order; those that are gone are left out."""
-        found: dict[int, Event] = {}
-        wanted = sorted(set(positions), reverse=True)
-        while wanted:
-            row = self._reader.execute(
-                "SELECT position, body FROM block WHERE position <= ? ORDER BY position DESC LIMIT 1", (wanted[0],)
-            ).fetchone()
-            if row is None:
-                spared = read_spared(self._reader, wanted[-1] - 1, wanted[0] + 1)
-                found |= {stored.position: stored.event for stored in spared}
-                break
-            first, body = row
-            inside = [position for position in wanted if position >= first]
-            del wanted[: len(inside)]
-            picked = pick_events(body, [position - first for position in inside])
-            found |= {first + place: event for place, event in picked.items()}
-        return [self._stored(position, found[position]) for position in positions if position in found]
 
     @property
     def last_position(self) -> int:
@@ -246,8 +206,7 @@ class SqliteStore:
 
     def latest_snapshot(self) -> Snapshot | None:
         """What the states on disk are an image of."""
-        row = self._reader.execute("SELECT body FROM snapshot").fetchone()
-        return msgspec.msgpack.decode(row[0], type=Snapshot) if row else None
+        return read_snapshot(self._reader)
 
     async def drop_oldest(self, before_ms: int, most: int, held: int) -> int:
         """Drop some of the oldest blocks that hold nothing received since an instant; how many.
@@ -257,8 +216,7 @@ class SqliteStore:
         number = find_droppable(self._reader, before_ms, most, held)
         if number:
             await self._run(lambda connection: drop_blocks(connection, number))
-            self._forget_block()
-            self.first_position = log_begins(self._reader)
+            self._log.note_dropped()
         return number
 
     async def write_snapshot(self, cut: Cut, snapshot: Snapshot) -> None:
@@ -333,13 +291,6 @@ class SqliteStore:
         assert self._writer is not None
         self._writer.submit(entry)
 
-    def _stored(self, position: int, event: Event) -> Stored:
-        # Where an event was erased, what is left of it lies beside the log.
-        return Stored(position, event if event.type else read_scrubbed(self._reader, position))
-
-    def _forget_block(self) -> None:
-        self._recent_block = (0, [])
-
     async def _run(self, run: Callable[[sqlite3.Connection], Any], *, alone: bool = False) -> None:
         assert self._loop is not None
         assert self._writer is not None
@@ -396,10 +347,6 @@ class SqliteStore:
         for stored in self.read(indexed):
             self._index.add([stored.event], [stored.event.event_key], stored.position)
             self._note_record(stored.event, stored.position)
-
-    def _find_last_position(self) -> int:
-        row = self._reader.execute("SELECT position + events - 1 FROM block ORDER BY position DESC LIMIT 1").fetchone()
-        return row[0] if row else 0
 
     def _reserve_block(self) -> None:
         reserved: list[tuple[int, int]] = []

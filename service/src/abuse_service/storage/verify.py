@@ -12,7 +12,7 @@ from abuse_service.identities.packing import STATE_FORMAT, unpack
 from abuse_service.replay.snapshot import Snapshot
 from abuse_service.storage import statements
 from abuse_service.storage.blocks import checksum, unpack_block
-from abuse_service.storage.directory import DATABASE_NAME, FORMAT_VERSION
+from abuse_service.storage.directory_reader import open_to_read
 from abuse_service.storage.index import INDEXED_POSITION
 from abuse_service.storage.retention import log_begins
 from abuse_service.storage.states import TABLES
@@ -51,22 +51,6 @@ class Verified(msgspec.Struct, kw_only=True):
         """Note a fault."""
         if len(self.faults) < MOST_FAULTS:
             self.faults.append(Fault(place, found))
-
-
-def open_to_read(path: Path) -> sqlite3.Connection:
-    """A connection that only reads, beside a service that runs. Raises `RefusedToStart`."""
-    place = path / DATABASE_NAME
-    if not place.is_file():
-        raise RefusedToStart(f"{path} holds no data of a service; name the directory with --data")
-    try:
-        connection = sqlite3.connect(f"{place.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
-        found = connection.execute("PRAGMA user_version").fetchone()[0]
-    except sqlite3.Error as error:
-        raise RefusedToStart(f"can't open the database in {path}: {error}") from None
-    if found != FORMAT_VERSION:
-        connection.close()
-        raise RefusedToStart(f"the data directory {path} has format {found}, this version checks {FORMAT_VERSION}")
-    return connection
 
 
 def verify(path: Path) -> Verified:
