@@ -33,7 +33,7 @@ test: setup ## Run all tests; narrow them with ARGS, e.g. make test ARGS='-k eve
 	$(BIN)/python -m pytest $(TESTS) $(ARGS)
 
 # What the client's extras work with beside the newest, each in an environment of its own: requirements/NAME.txt.
-EDITIONS := oldest litellm
+EDITIONS := oldest litellm litellm-oldest
 
 editions: $(EDITIONS:%=.venv-%/.set-up) ## Test the client's integrations with other versions of what they integrate
 	@set -e; for edition in $(EDITIONS); do echo "$$edition:"; PYTHONPATH=$(CURDIR)/client/src:$(CURDIR)/cloud/src \

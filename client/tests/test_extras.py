@@ -13,8 +13,18 @@ APART = {"litellm"}
 def test_oldest_versions_are_the_lower_bounds():
     """Each lower bound of an extra is exactly what the oldest edition installs."""
     wanted = {bound.replace(">=", "==") for name, bounds in EXTRAS.items() if name not in APART for bound in bounds}
-    pinned = set(re.findall(r"(?m)^[a-z-]+==[\d.]+$", (ROOT / "requirements/oldest.in").read_text("utf-8")))
+    pinned = pins("oldest.in")
     assert {as_release(one) for one in wanted} - {as_release(one) for one in pinned} == set()
+
+
+def test_oldest_apart_is_the_lower_bound():
+    """So is it where an extra has an environment of its own."""
+    for name in APART:
+        assert {bound.replace(">=", "==") for bound in EXTRAS[name]} <= pins(f"{name}-oldest.in")
+
+
+def pins(name):
+    return set(re.findall(r"(?m)^[a-z\[\]-]+==[\d.]+$", (ROOT / "requirements" / name).read_text("utf-8")))
 
 
 def as_release(pin):
