@@ -12,6 +12,7 @@ import httpx
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
+from cloud.local.upstream import Pace
 from cloud.running import run_cloud
 from cloud.story.person import Person
 from cloud.testing import Town, run_sink
@@ -81,6 +82,14 @@ def one_town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
 @pytest.fixture(scope="session")
 def postgres_town(tmp_path_factory: pytest.TempPathFactory, make_database: Any) -> Iterator[Town]:
     with run_town(tmp_path_factory.mktemp("cloud"), database_url=make_database("postgresql")) as town:
+        yield town
+
+
+@pytest.fixture(scope="session")
+def slow_town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    """A town whose provider takes its time over a stream."""
+    pace = Pace(piece_seconds=0.05, tokens_a_piece=4)
+    with run_town(tmp_path_factory.mktemp("slow"), pace=pace) as town:
         yield town
 
 

@@ -47,7 +47,7 @@ EXPECTED_COST = {
     "request_id": 4711,
     "message_id": "",
     "kilo_user_id": "",
-    "cost": 41,  # 2 words at 0.2 and 50 at 0.8 USD a million, rounded up
+    "cost": 40,  # 2 tokens at 0.2 and 50 at 0.8 USD a million
     "input_tokens": 2,
     "output_tokens": 50,
     "requested_model": "open/swift-1",
@@ -67,17 +67,6 @@ def test_asked_usage_chunk_is_passed(user: Person) -> None:
     """The reader who asks for the usage of a stream gets it."""
     chunks = chunks_of(user.chat(stream=True, max_tokens=9, stream_options={"include_usage": True}))
     assert chunks[-1]["usage"]["completion_tokens"] == 9
-
-
-def test_hanging_up_early_still_costs(town: Town, user: Person) -> None:
-    """A reader who leaves in the middle of a stream is accounted for in full."""
-    body = {"model": GRAND_FREE, "messages": [], "max_tokens": 200_000, "stream": True}
-    with town.http.stream("POST", "/v1/chat/completions", json=body, headers=user.headers()) as response:
-        next(response.iter_bytes(16))
-    deadline = time.monotonic() + 10
-    while not town.arrived("/api/usage/cost") and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert [cost["output_tokens"] for cost in town.arrived("/api/usage/cost")] == [200_000]
 
 
 @pytest.mark.parametrize("request_id", [0])

@@ -19,8 +19,8 @@ from cloud.local.device_check import DeviceChecker, create_device_check
 from cloud.local.identities import Client, IdentityProvider
 from cloud.local.identity_provider import create_identity_provider
 from cloud.local.stripe import Account, Webhooks, create_stripe
+from cloud.local.upstream import Pace, create_upstream
 from cloud.settings import Edge, Settings
-from cloud.upstream import create_upstream
 from cloud.wiring import build_cloud
 
 LOOPBACK = "127.0.0.1"
@@ -53,16 +53,18 @@ def run_cloud(
     abuse_url: str | None = None,
     abuse_client_id: str | None = None,
     abuse_client_secret: str | None = None,
+    pace: Pace | None = None,
     **settings: Any,
 ) -> Iterator[RunningCloud]:
     """Run a cloud whose tables live in the directory, reporting to the abuse service at the address.
 
-    Any field of `cloud.settings.Settings` can be given by its name. Fresh secrets are made unless given.
+    Any field of `cloud.settings.Settings` can be given by its name; the local provider answers at the `pace`. Fresh
+    secrets are made unless given.
     """
     with ExitStack() as servers:
         listener = servers.enter_context(bound_socket())
         url = address_of(listener)
-        upstream_url = servers.enter_context(run_server(create_upstream()))
+        upstream_url = servers.enter_context(run_server(create_upstream(pace)))
         account = servers.enter_context(run_stripe(f"{url}/stripe/webhook"))
         client = Client(client_id="cloud", client_secret=token_urlsafe(24), redirect_prefix=f"{url}/auth/with/")
         identity_provider = IdentityProvider(client=client)
@@ -90,6 +92,8 @@ def run_cloud(
             "sso_issuer": f"{identity_url}/sso",
             **{f"{brand}_client_id": client.client_id for brand in PROVIDERS},
             **{f"{brand}_client_secret": client.client_secret for brand in PROVIDERS},
+            # What the service says is seen at once, not at the second request.
+            "waits_for_classification": True,
             "outbox_is_open": True,
             "admin_emails": (ADMIN_EMAIL,),
             "abuse_url": abuse_url,

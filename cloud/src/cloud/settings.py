@@ -2,7 +2,7 @@
 
 import enum
 
-from pydantic import Field, IPvAnyNetwork, SecretStr
+from pydantic import BaseModel, Field, IPvAnyNetwork, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -12,6 +12,13 @@ class Edge(enum.StrEnum):
     NONE = "none"
     VERCEL = "vercel"
     CLOUDFLARE = "cloudflare"
+
+
+class UpstreamSettings(BaseModel, frozen=True):
+    """Where a provider answers, and our key there."""
+
+    url: str
+    key: SecretStr | None = None
 
 
 class Settings(BaseSettings):
@@ -36,14 +43,22 @@ class Settings(BaseSettings):
     classify_deadline_seconds: float = Field(
         default=2.0, gt=0, description="After it the gateway goes on without an answer."
     )
+    waits_for_classification: bool = Field(
+        default=False,
+        description="Whether every request waits for its own answer, not only those of whom an action is in force.",
+    )
     send_organization_prompts: bool = Field(
         default=False, description="Whether prompts of organization users are classified."
     )
 
     upstream_url: str = Field(
-        default="http://127.0.0.1:8001/v1", description="The provider's OpenAI-compatible address."
+        default="http://127.0.0.1:8001/v1", description="What `/chat/completions` and the like are appended to."
     )
     upstream_key: SecretStr | None = None
+    upstreams: dict[str, UpstreamSettings] = Field(
+        default={},
+        description="Other addresses: of a provider (`acme`), or of one API of it (`acme/messages`), as JSON.",
+    )
     upstream_timeout_seconds: float = Field(default=120.0, gt=0)
     quarantine_1_seconds: float = Field(default=2.0, ge=0)
     quarantine_2_seconds: float = Field(default=6.0, ge=0)

@@ -14,9 +14,9 @@ from cloud.billing.payments import NullPayments, PaymentProvider
 from cloud.billing.stripe_payments import StripePayments
 from cloud.context import Cloud
 from cloud.database import Database
-from cloud.gateway.classification import guard_settings
+from cloud.gateway.classification import CountedClient, guard_settings
 from cloud.gateway.service import Gateway
-from cloud.gateway.upstream_calls import Upstream
+from cloud.gateway.upstreams import Upstreams
 from cloud.mail.service import OutboxMailer
 from cloud.reporting import ReportCounts, Reporting
 from cloud.settings import Settings
@@ -56,8 +56,8 @@ def build_gateway(cloud: Cloud) -> Gateway:
         client_id=settings.abuse_client_id,
         client_secret=revealed(settings.abuse_client_secret),
     )
-    guard = AsyncGuard(abuse, guard_settings(settings))
-    return Gateway(cloud=cloud, abuse=abuse, guard=guard, upstream=Upstream(settings))
+    guard = AsyncGuard(CountedClient(abuse, cloud.reporting.counts), guard_settings(settings))
+    return Gateway(cloud=cloud, abuse=abuse, guard=guard, upstreams=Upstreams(settings))
 
 
 def pick_device_check(settings: Settings) -> DeviceCheck:

@@ -59,9 +59,14 @@ class Meter:
         self.usage: Usage | None = None
         self.written_characters = 0
 
+    @property
+    def spent(self) -> Usage | None:
+        """What the answer used, as it told or else as what came of it lets judge; ``None`` where nothing came."""
+        return self.usage if self.usage is not None else self._estimate()
+
     def report(self) -> None:
         """Report what is known. Of an answer of which nothing came nothing is: unknown is not zero."""
-        usage = self.usage if self.usage is not None else self._estimate()
+        usage = self.spent
         if self._is_reported or usage is None:
             return
         self._is_reported = True

@@ -118,5 +118,5 @@ async def get_reports(
     """Count what was reported to the abuse service since the start, by type, after waiting for it to leave."""
     if wait_seconds:
         await run_in_threadpool(cloud.reporting.flush, wait_seconds)
-        await gateway.abuse.flush(wait_seconds)
+        await gateway.flush(wait_seconds)
     return cloud.reporting.counts.read()

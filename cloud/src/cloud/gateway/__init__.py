@@ -1,1 +1,1 @@
-"""The gateway: one place classifies, one place reports cost, streamed or not."""
+"""The gateway: four APIs, one place that classifies, one place that reports cost, streamed or not."""

@@ -1,93 +1,129 @@
-"""The gateway's addresses, in OpenAI's shape."""
+"""The gateway's addresses, each in the shape of its API."""
 
-from collections.abc import AsyncIterator
-from typing import Annotated, cast
+import logging
+from collections.abc import Awaitable, Callable
+from typing import cast
 
-import httpx
-from fastapi import APIRouter, Depends
-from fastapi.responses import Response, StreamingResponse
+from fastapi import APIRouter
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse, Response, StreamingResponse
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import HTTPConnection, Request
+from starlette.types import Receive, Scope, Send
 
 from abuse_client.gateway import Refusal
-from cloud.accounts.sessions import find_user
-from cloud.billing.ledger import spendable
-from cloud.billing.owners import Owner
-from cloud.context import Cloud, Context, Facts
-from cloud.errors import Forbidden, error_response
-from cloud.gateway.catalogue import CATALOGUE
-from cloud.gateway.chat import Caller, read_chat
-from cloud.gateway.service import Gateway, serve_chat
-from cloud.gateway.upstream_calls import Answer
-from cloud.organizations.roles import find_member
+from cloud.context import cloud_of
+from cloud.errors import CloudError
+from cloud.gateway.callers import find_caller
+from cloud.gateway.catalogue import CATALOGUE, describe
+from cloud.gateway.dialects import DIALECTS, Dialect
+from cloud.gateway.llm_request import read_request
+from cloud.gateway.service import Gateway, StreamedAnswer, serve
+from cloud.gateway.streams import Stream
+from cloud.gateway.upstreams import Outage
+from cloud.network import read_network_facts
+
+logger = logging.getLogger(__name__)
 
 router = APIRouter(prefix="/v1", tags=["gateway"])
+
+MAX_BODY_BYTES = 32 * 2**20
+
+
+class TooLarge(CloudError):
+    """found a body of more than 32 MiB"""
+
+    status = 413
+    code = "request_too_large"
 
 
 def gateway_of(connection: HTTPConnection) -> Gateway:
     return cast(Gateway, connection.app.state.gateway)
 
 
-def caller_of(connection: HTTPConnection, cloud: Context, facts: Facts) -> Caller:
-    """Return who asks; without a session it is the address."""
-    own_key = connection.headers.get("x-provider-key")
-    editor_name = connection.headers.get("x-editor-name")
-    user = find_user(cloud, connection)
-    if user is None:
-        return Caller(user_id=f"anon:{facts.client_ip}", is_anonymous=True, own_key=own_key, editor_name=editor_name)
-    organization_id = organization_of(cloud, connection, user.id)
-    owner = Owner(user_id=user.id, organization_id=organization_id)
-    with cloud.database.reading() as session:
-        balance_microdollars = spendable(session, owner)
-    return Caller(
-        user_id=user.id,
-        is_anonymous=False,
-        is_blocked=user.blocked_at is not None,
-        balance_microdollars=balance_microdollars,
-        organization_id=organization_id,
-        own_key=own_key,
-        editor_name=editor_name,
+@router.get("/models")
+async def get_models() -> dict[str, object]:
+    """List the models on sale, with their prices."""
+    models = [describe(model) for model in CATALOGUE.values()]
+    names = list(CATALOGUE)
+    return {"object": "list", "data": models, "has_more": False, "first_id": names[0], "last_id": names[-1]}
+
+
+def answer_in(dialect: Dialect) -> Callable[[Request], Awaitable[Response]]:
+    """Return what answers the requests of one API, refusals and failures in its own shape too."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            return await answer_request(dialect, request)
+        except CloudError as error:
+            return refuse(dialect, Refusal(status=error.status, code=error.code, message=str(error)))
+        except Outage as error:
+            return refuse(dialect, Refusal(status=502, code=error.code, message=str(error)))
+        except SQLAlchemyError as error:
+            logger.error("%s: the database failed: %s", dialect.path, type(error).__name__)
+            return refuse(dialect, Refusal(status=503, code="unavailable", message="the database fails; try again"))
+
+    return answer
+
+
+for each in DIALECTS:
+    router.add_api_route(
+        each.path,
+        answer_in(each),
+        methods=["POST"],
+        response_model=None,
+        name=each.feature,
+        summary=f"Answer a request of the API {each.feature}, whole or streamed.",
     )
 
 
-def organization_of(cloud: Cloud, connection: HTTPConnection, user_id: str) -> str | None:
-    organization_id = connection.headers.get("x-organization-id")
-    if organization_id is None:
-        return None
-    with cloud.database.reading() as session:
-        if find_member(session, organization_id, user_id) is None:
-            raise Forbidden("the account is no member of this organization")
-    return organization_id
-
-
-@router.get("/models")
-def get_models() -> dict[str, object]:
-    """List the models on sale."""
-    models = [{"id": model.name, "object": "model", "owned_by": model.provider} for model in CATALOGUE.values()]
-    return {"object": "list", "data": models}
-
-
-@router.post("/chat/completions")
-async def post_chat(
-    request: Request,
-    facts: Facts,
-    caller: Annotated[Caller, Depends(caller_of)],
-    gateway: Annotated[Gateway, Depends(gateway_of)],
-) -> Response:
-    """Answer a chat request, whole or streamed."""
-    chat = read_chat(await request.body(), caller, facts)
-    try:
-        return answer_chat(await serve_chat(gateway, chat))
-    except httpx.HTTPError:
-        return error_response(502, "upstream_unavailable", "the provider does not answer; try again")
-
-
-def answer_chat(outcome: Answer | AsyncIterator[bytes] | Refusal) -> Response:
+async def answer_request(dialect: Dialect, request: Request) -> Response:
+    cloud = cloud_of(request)
+    facts = read_network_facts(request, cloud.settings)
+    raw = await read_body(request)
+    # The one look at the database before the answer, and so the one change of threads.
+    caller = await run_in_threadpool(find_caller, cloud, request, facts)
+    asked = read_request(dialect, raw, caller, facts, passed_on(dialect, request))
+    outcome = await serve(gateway_of(request), asked)
     if isinstance(outcome, Refusal):
-        return answer_refusal(outcome)
-    if isinstance(outcome, Answer):
-        return Response(outcome.body, outcome.status, media_type="application/json")
-    return StreamingResponse(outcome, media_type="text/event-stream")
+        return refuse(dialect, outcome)
+    if isinstance(outcome, StreamedAnswer):
+        return EventStream(outcome.stream, outcome.headers)
+    return Response(outcome.body, outcome.status, outcome.headers)
 
 
-def answer_refusal(refusal: Refusal) -> Response:
-    return Response(refusal.body, refusal.status, refusal.headers)
+def passed_on(dialect: Dialect, request: Request) -> dict[str, str]:
+    """Return the headers for the provider."""
+    wanted = {name: request.headers.get(name, usual) for name, usual in dialect.headers.items()}
+    return {"content-type": "application/json"} | {name: value for name, value in wanted.items() if value is not None}
+
+
+async def read_body(request: Request) -> bytes:
+    """Return the body; raises `TooLarge` before it is in memory."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise TooLarge
+    return bytes(body)
+
+
+def refuse(dialect: Dialect, refusal: Refusal) -> Response:
+    error = dialect.error(refusal.status, refusal.code, refusal.message)
+    if refusal.challenge_type is not None:
+        error.get("error", error)["challenge_type"] = refusal.challenge_type
+    return JSONResponse(error, refusal.status, refusal.headers)
+
+
+class EventStream(StreamingResponse):
+    """A stream that is accounted for however its reader leaves."""
+
+    def __init__(self, stream: Stream, headers: dict[str, str]) -> None:
+        super().__init__(stream.pieces(), headers=headers)
+        self._stream = stream
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._stream.hang_up()

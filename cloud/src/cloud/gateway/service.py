@@ -1,18 +1,53 @@
 """The way of a request through the gateway: classify, enforce, admit, serve, account."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from functools import partial
+import logging
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
 
 from abuse_client import AsyncAbuseClient
-from abuse_client.gateway import AsyncGuard, Refusal
+from abuse_client.gateway import AsyncGuard, Passage, Refusal
 from cloud.context import Cloud
-from cloud.gateway.accounting import account
+from cloud.gateway.accounting import Account
 from cloud.gateway.catalogue import FALLBACK, find_model
-from cloud.gateway.chat import Chat
 from cloud.gateway.classification import classify_payload
-from cloud.gateway.upstream_calls import Answer, Upstream
+from cloud.gateway.llm_request import LlmRequest
+from cloud.gateway.streams import Stream, parse
+from cloud.gateway.upstreams import (
+    Garbage,
+    KeyRefused,
+    Outage,
+    Upstreams,
+    is_about_our_key,
+    is_json,
+    is_stream,
+    passed_headers,
+)
+
+logger = logging.getLogger(__name__)
+
+CLOSE_SECONDS = 10.0
+MODEL_HEADER = "x-served-model"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """A whole answer of the provider, or its refusal, passed on as it came."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamedAnswer:
+    """An answer that is still coming."""
+
+    headers: dict[str, str]
+    stream: Stream
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,40 +57,91 @@ class Gateway:
     cloud: Cloud
     abuse: AsyncAbuseClient
     guard: AsyncGuard
-    upstream: Upstream
+    upstreams: Upstreams
+    kept: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def keep(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run something to its end, whatever becomes of the request that it is for."""
+        task = asyncio.create_task(work)
+        self.kept.add(task)
+        task.add_done_callback(self.kept.discard)
+        return task
+
+    async def flush(self, timeout: float) -> None:  # noqa: ASYNC109 - it bounds each of three waits
+        """Wait until what is under way is accounted for and has left for the abuse service."""
+        if self.kept:
+            await asyncio.wait(self.kept, timeout=timeout)
+        await self.guard.flush(timeout)
+        await self.abuse.flush(timeout)
 
     async def close(self) -> None:
-        await self.upstream.close()
+        """Account for what is under way, then hang up."""
+        await self.flush(CLOSE_SECONDS)
+        await self.upstreams.close()
         await self.abuse.close()
 
 
-async def serve_chat(gateway: Gateway, chat: Chat) -> Answer | AsyncIterator[bytes] | Refusal:
-    """Answer the request: whole, as a stream, or not at all."""
-    settings = gateway.cloud.settings
+async def serve(gateway: Gateway, asked: LlmRequest) -> Answer | StreamedAnswer | Refusal:
+    """Answer the request: whole, as a stream, or not at all. Raises `Outage` when the provider is to blame."""
     # Everybody is classified, the blocked and the penniless too: their attempts tell something.
-    passage = await gateway.guard.admit(classify_payload(chat, settings), lingers=False)
-    is_answered = passage.classification is not None
-    gateway.cloud.reporting.counts.add("classify" if is_answered else "classify.unanswered")
-    refusal = passage.refusal or admit(chat)
+    passage = await gateway.guard.admit(classify_payload(asked, gateway.cloud.settings), lingers=False)
+    refusal = passage.refusal or admit(asked)
     if refusal is not None:
         return refusal
-    await asyncio.sleep(passage.ruling.wait_s)
-    served = chat.with_model(find_model(passage.model) or FALLBACK) if passage.model else chat
-    book = partial(account, gateway.cloud, served, passage)
-    if served.is_streamed:
-        return await gateway.upstream.stream(served, book)
-    return await gateway.upstream.ask(served, book)
+    if passage.ruling.wait_s:
+        await asyncio.sleep(passage.ruling.wait_s)
+    served = asked.with_model(find_model(passage.model) or FALLBACK) if passage.model else asked
+    return await ask(gateway, served, passage)
 
 
-def admit(chat: Chat) -> Refusal | None:
+def admit(asked: LlmRequest) -> Refusal | None:
     """Apply the cloud's own rules, which hold whatever the abuse service says or does not say."""
-    caller, model = chat.caller, chat.model
+    caller, model = asked.caller, asked.model
     if caller.is_blocked:
         return Refusal(status=403, code="account_blocked", message="the account is blocked")
-    if model.is_free or caller.own_key is not None:
-        return None
-    if caller.is_anonymous:
+    if caller.is_anonymous and not model.is_free:
         return Refusal(status=401, code="not_signed_in", message="this model needs an account")
-    if caller.balance_microdollars <= 0:
+    if asked.is_charged and caller.balance_microdollars <= 0:
         return Refusal(status=402, code="insufficient_credits", message="this model needs credits")
     return None
+
+
+async def ask(gateway: Gateway, asked: LlmRequest, passage: Passage) -> Answer | StreamedAnswer:
+    """Have the provider answer."""
+    response = await gateway.upstreams.send(asked)
+    headers = passed_headers(response) | {MODEL_HEADER: asked.model.name}
+    if not response.is_success:
+        return await refused(response, asked, headers)
+    account = Account(gateway.cloud, asked, passage)
+    if not asked.is_streamed:
+        body = await read_whole(response)
+        answer = parse(body)
+        if answer is None:
+            raise Garbage
+        account.take(answer)
+        await asyncio.shield(gateway.keep(account.settle()))
+        return Answer(status=response.status_code, headers=headers, body=body)
+    if not is_stream(response):
+        await response.aclose()
+        raise Garbage
+    return StreamedAnswer(headers=headers, stream=Stream(response, asked, account, gateway.keep))
+
+
+async def refused(response: httpx.Response, asked: LlmRequest, headers: dict[str, str]) -> Answer:
+    """Pass the provider's refusal on, unless it is none that the caller could understand."""
+    body = await read_whole(response)
+    if is_about_our_key(response, asked):
+        logger.error("%s refuses us with status %d", asked.model.provider, response.status_code)
+        raise KeyRefused
+    if not is_json(response):
+        raise Garbage
+    return Answer(status=response.status_code, headers=headers, body=body)
+
+
+async def read_whole(response: httpx.Response) -> bytes:
+    try:
+        return await response.aread()
+    except httpx.HTTPError as error:
+        raise Outage from error
+    finally:
+        await response.aclose()

@@ -7,8 +7,8 @@ from urllib.parse import parse_qs, urljoin, urlsplit
 
 import httpx
 
+from abuse_client.integrations.openai import usage_of
 from cloud.gateway.catalogue import CATALOGUE
-from cloud.gateway.usage import read_usage
 from cloud.local.stripe.cards import is_sound
 
 WEBHOOK_SECONDS = 20
@@ -127,6 +127,6 @@ class Person:
 
 def cost_microdollars(answer: dict[str, Any]) -> int:
     """Return what the answer cost at the provider, by the model that answered, which may not be the one asked."""
-    usage = read_usage(answer)
-    served = (model for model in CATALOGUE.values() if model.upstream_name == answer["model"])
-    return usage.cost_microdollars(next(served)) if usage else 0
+    usage = usage_of(answer)
+    served = next(model for model in CATALOGUE.values() if model.upstream_name == answer["model"])
+    return served.price(served.name, usage) if usage else 0
