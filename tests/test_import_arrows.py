@@ -42,7 +42,8 @@ ROOMS: dict[str, frozenset[str]] = {
     | {"deciding"},  # the life of an event, step by step: the only module that knows the order of the rooms
     "console_api": INNER | {"flow", "versions"},
     "api": INNER | {"flow", "console_api"},
-    "cli": INNER | {"flow", "api", "console_api", "wiring"},
+    "cli": INNER | {"flow", "api", "console_api", "wiring", "backtests"},
+    "backtests": INNER | {"wiring"},  # processes that play the log, each over a past of its own
     "versions": INNER,  # the policy in force: chosen at the start, changed between two requests
     "wiring": INNER | {"flow", "versions", "storage", "api", "console_api"},
     "testing": INNER | {"storage", "api", "console_api", "wiring"},

@@ -10,6 +10,7 @@ import typer
 from rich.table import Table
 
 from abuse_service.cli import show
+from abuse_service.cli.backtest import backtest
 from abuse_service.cli.clusters import cluster, link_app
 from abuse_service.cli.desk import Desk
 from abuse_service.cli.erasures import erase, erasures
@@ -52,6 +53,7 @@ app.command()(export)
 app.command()(verify)
 app.command()(backup)
 app.command()(rebuild)
+app.command()(backtest)
 app.add_typer(config_app, name="config")
 app.add_typer(enforcement_app, name="enforcement")
 
