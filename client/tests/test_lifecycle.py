@@ -270,6 +270,35 @@ def test_flush_says_when_late():
     assert client.stats() == Stats(dropped=3)
 
 
+@pytest.mark.parametrize("timeout", [float("inf"), float("nan"), None, "soon", -1, 10**400])
+async def test_odd_flush_never_raises(sink, timeout):
+    """A time-out that is none, or has no end, is no time or an hour."""
+    with AbuseClient(sink.url) as client:
+        client.report_event(BLOCK)
+        assert client.flush(timeout) is (timeout in (float("inf"), 10**400))
+    async with AsyncAbuseClient(sink.url) as client:
+        client.report_event(BLOCK)
+        assert await client.flush(timeout) is (timeout in (float("inf"), 10**400))
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"max_queued": 0},
+        {"max_queued_bytes": -1},
+        {"max_prompt_characters": -3},
+        {"max_questions": -1},
+        {"linger_s": float("nan")},
+        {"attempt_timeout_s": 0},
+        {"exit_flush_s": float("inf")},
+    ],
+)
+def test_impossible_setting_is_named(setting):
+    """A setting that cannot be meant is told where the client is made, by its name."""
+    with pytest.raises(ValueError, match=next(iter(setting))):
+        AbuseClient(**setting)
+
+
 async def test_async_flush_says_when_late():
     """The asyncio client does the same without holding up the loop."""
     client = AsyncAbuseClient(f"http://127.0.0.1:{unused_port()}", exit_flush_s=0.1)

@@ -37,6 +37,15 @@ def test_long_prompt_leaves_cut(sink, whole):
     assert "system_prompt_sha256" not in fields
 
 
+def test_endless_prompt_is_asked_about(sink):
+    """A prompt that cannot be read to its end in time leaves without length and hash, but the question is asked."""
+    with AbuseClient(sink.url) as client:
+        begun = time.monotonic()
+        assert client.start_classification({"user_prompt": "x\ud83d" * 15_000_000}, deadline=2.0).result(5) is not None
+        assert time.monotonic() - begun < 4
+    assert len(sink.only("/api/classify")["user_prompt"]) == 8192
+
+
 def test_short_prompt_leaves_whole(sink):
     """A prompt within the limit leaves as it is, with nothing added, typed or not."""
     prompt = "a" * 8192

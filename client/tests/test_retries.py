@@ -72,6 +72,23 @@ def test_retry_after_is_honoured(sink, behaviour):
     assert 0.95 < sink.received[1].at - sink.received[0].at < 2.0
 
 
+@pytest.mark.parametrize("told", ["-5", "1e9", "nan", "", "2, 3", "\u00b2", "Wed, 21 Oct 2015 07:28:00 GMT", "9" * 400])
+def test_absurd_retry_after_loses_nothing(sink, behaviour, told):
+    """What `Retry-After` says that is no time, over long ago or in ages, gives up no report."""
+    sink.behave(behaviour(429, Retry_After=told))
+    client = AbuseClient(sink.url)
+    client.report_event(BLOCK)
+    sink.wait_for(1)
+    if told == "9" * 400:  # a minute, in truth
+        assert client.flush(0.3) is False
+        assert client.stats().queued == 1
+        client._engine.stop()
+    else:
+        assert client.flush(5)
+        assert client.stats().sent == 1
+        client.close()
+
+
 def test_outage_loses_nothing(sink):
     """Events that were reported while nobody listened arrive once the service is back."""
     with socket.create_server(("127.0.0.1", 0)) as placeholder:

@@ -11,8 +11,7 @@ from abuse_client.contract import Classification, ClassifyPayload
 from abuse_client.drafts import CLASSIFY_PATH, Fields
 from abuse_client.reporting import Reporting
 from abuse_client.service import TIME_OUT, Answer, NoAnswer
-
-LONGEST_DEADLINE_S = 3600.0
+from abuse_client.time_limits import time_limit
 
 
 class Asking(Reporting):
@@ -72,13 +71,3 @@ class Asking(Reporting):
             kind = TIME_OUT
         self._engine.tally.add(failed=1)
         self._engine.failures.tell(f"{CLASSIFY_PATH} failed, {kind}", str(error) or "no answer by the deadline")
-
-
-def time_limit(deadline: float) -> float:
-    """The instant of the monotonic clock by which an answer must be there; at once for what is no time."""
-    now = time.monotonic()
-    try:
-        seconds = min(float(deadline), LONGEST_DEADLINE_S)
-    except (TypeError, ValueError, OverflowError):
-        return now
-    return now + seconds if seconds > 0 else now

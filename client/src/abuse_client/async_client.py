@@ -5,9 +5,10 @@ import time
 from types import TracebackType
 from typing import Self
 
-from abuse_client.asking import Asking, time_limit
+from abuse_client.asking import Asking
 from abuse_client.contract import Classification, ClassifyPayload
 from abuse_client.drafts import Fields
+from abuse_client.time_limits import seconds, time_limit
 
 
 class AsyncAbuseClient(Asking):
@@ -37,7 +38,7 @@ class AsyncAbuseClient(Asking):
     async def flush(self, timeout: float) -> bool:  # noqa: ASYNC109 - the answer is the point, not the exception
         """Wait until every report so far is sent or given up; ``False`` when that took longer than ``timeout``."""
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(seconds(timeout)):
                 await asyncio.wrap_future(self._engine.flushed())
         except TimeoutError:
             return False

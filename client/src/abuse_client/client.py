@@ -5,9 +5,10 @@ from concurrent.futures import CancelledError
 from types import TracebackType
 from typing import Self
 
-from abuse_client.asking import Asking, time_limit
+from abuse_client.asking import Asking
 from abuse_client.contract import Classification, ClassifyPayload
 from abuse_client.drafts import Fields
+from abuse_client.time_limits import seconds, time_limit
 
 
 class AbuseClient(Asking):
@@ -34,7 +35,7 @@ class AbuseClient(Asking):
         """Wait until every report so far is sent or given up; ``False`` when that took longer than ``timeout``."""
         flushed = self._engine.flushed()
         try:
-            flushed.result(max(0.0, timeout))
+            flushed.result(seconds(timeout))
         except (TimeoutError, CancelledError):
             return False
         finally:

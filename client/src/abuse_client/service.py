@@ -77,8 +77,6 @@ class Service:
 
     async def post(self, path: str, body: bytes, within_s: float) -> Answer:
         """Send ``body`` and read the whole answer, all of it within the given time. Raises `NoAnswer`."""
-        if within_s <= 0:
-            raise NoAnswer(TIME_OUT, "the time was over before it could be sent", may_retry=True)
         try:
             async with asyncio.timeout(within_s):
                 return await self._post(path, body, httpx.Timeout(None, connect=within_s * CONNECT_SHARE))
@@ -147,7 +145,7 @@ def _retry_after(header: str | None, now_s: float) -> float | None:
     """The seconds that a Retry-After header asks for; it holds seconds or a date."""
     if header is None:
         return None
-    if header.strip().isdigit():
+    if header.isascii() and header.strip().isdigit():
         return float(header)
     try:
         return max(0.0, email.utils.parsedate_to_datetime(header).timestamp() - now_s)

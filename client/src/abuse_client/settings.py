@@ -2,8 +2,12 @@
 
 import os
 from collections.abc import Mapping
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
+
+from abuse_client.time_limits import LONGEST_S
 
 URL_VARIABLE = "ABUSE_SERVICE_URL"
 CLIENT_ID_VARIABLE = "ABUSE_SERVICE_CF_ACCESS_CLIENT_ID"
@@ -19,21 +23,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     client_secret: str = ""
     strict: bool = False
     """Whether a wrong payload raises at the call, for development."""
-    max_queued: int = 50_000
+    max_queued: Annotated[int, Meta(ge=1)] = 50_000
     """Reports that may wait; beyond it the oldest is dropped."""
-    max_queued_bytes: int = 32 * 2**20
+    max_queued_bytes: Annotated[int, Meta(ge=1)] = 32 * 2**20
     """Memory that waiting reports may take; what they take beside their bytes is counted."""
-    max_prompt_characters: int = 8192
+    max_prompt_characters: Annotated[int, Meta(ge=0)] = 8192
     """Characters of each prompt that leave with a question; of a longer one its length and hash go along."""
-    max_questions: int = 256
+    max_questions: Annotated[int, Meta(ge=0)] = 256
     """Questions that nobody waits for that may be under way; beyond it they are not asked."""
-    linger_s: float = 0.05
+    linger_s: Annotated[float, Meta(ge=0, le=LONGEST_S)] = 0.05
     """How long reports wait for others to share a request with."""
     compress: bool = True
     """Whether large bodies leave compressed once the service has said that it takes that."""
-    attempt_timeout_s: float = 10.0
+    attempt_timeout_s: Annotated[float, Meta(gt=0, le=LONGEST_S)] = 10.0
     """How long one attempt to deliver reports may take, connecting and reading included."""
-    exit_flush_s: float = 2.0
+    exit_flush_s: Annotated[float, Meta(ge=0, le=LONGEST_S)] = 2.0
     """How long the end of the interpreter and `close` wait for reports that are still queued."""
 
     def __repr__(self) -> str:
@@ -64,7 +68,7 @@ def resolve(
     environment: Mapping[str, str] = os.environ,
     **further: float | bool,
 ) -> Settings:
-    """Settings from arguments; ``None`` means what the environment says."""
+    """Settings from arguments; ``None`` means what the environment says. Raises `ValueError` naming what is wrong."""
     chosen = {"url": url, "client_id": client_id, "client_secret": client_secret}
     variables = {"url": URL_VARIABLE, "client_id": CLIENT_ID_VARIABLE, "client_secret": CLIENT_SECRET_VARIABLE}
     texts = {

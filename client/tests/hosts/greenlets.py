@@ -31,6 +31,13 @@ def tick() -> None:
 def work(number: int) -> bool:
     """Report and ask."""
     client.report_event(events.user_deleted(kilo_user_id=f"user-{number}"))
+    if sys.argv[2] == "pool":
+        return gevent.get_hub().threadpool.apply(client.classify_request, ({}, 10)) is not None
+    if sys.argv[2] == "started":
+        started = client.start_classification({}, deadline=10)
+        while not started.done():
+            gevent.sleep(0.005)
+        return started.result() is not None
     return client.classify_request({}, deadline=10) is not None
 
 

@@ -10,6 +10,7 @@ from abuse_client.gateway.judging import Asked, Judging, Starts
 from abuse_client.gateway.memory import Memory
 from abuse_client.gateway.passage import Answering, Passage
 from abuse_client.gateway.settings import GuardSettings
+from abuse_client.time_limits import seconds
 
 
 class AsksAsync(Starts, Protocol):
@@ -52,4 +53,4 @@ class AsyncGuard(Judging):
 
         ``False`` when that took longer than ``timeout``. Call it before the client's own `flush`.
         """
-        return await asyncio.to_thread(self._open.wait_for_none, timeout)
+        return await asyncio.to_thread(self._open.wait_for_none, seconds(timeout))

@@ -10,6 +10,7 @@ from abuse_client.gateway.judging import Asked, Judging, Starts
 from abuse_client.gateway.memory import Memory
 from abuse_client.gateway.passage import Answering, Passage
 from abuse_client.gateway.settings import GuardSettings
+from abuse_client.time_limits import seconds
 
 
 class Asks(Starts, Protocol):
@@ -55,4 +56,4 @@ class Guard(Judging):
 
         ``False`` when that took longer than ``timeout``. Call it before the client's own `flush`.
         """
-        return self._open.wait_for_none(timeout)
+        return self._open.wait_for_none(seconds(timeout))
