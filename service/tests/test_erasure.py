@@ -9,9 +9,14 @@ from typing import Any
 import pytest
 
 from abuse_service.errors import StorageUnavailable
+from abuse_service.events.event import Event
 from abuse_service.events.scrub import is_erased_name
 from abuse_service.identities.packing import pack
 from abuse_service.identities.state import IdentityState
+from abuse_service.storage import statements
+from abuse_service.storage.blocks import checksum, pack_events
+from abuse_service.storage.directory import DATABASE_NAME, DataDirectory
+from abuse_service.storage.erase import empty_log, rewrite_events
 from abuse_service.storage.key_file import key_file_beside
 from abuse_service.testing import NOW_MS, event, stripe_event
 from abuse_service.testing.lives import (
@@ -89,6 +94,34 @@ async def test_late_events_bring_nothing_back(tmp_path: Path) -> None:
         record = service.projection.identity(service.namer.identity(f"user:{USER}")).record
         assert record.stripe.failures == {"unknown": 2}
         compare(service)
+
+
+@pytest.mark.parametrize("has_checksums", [True, False])
+def test_scrubbed_rows_stay_in_place(tmp_path: Path, has_checksums: bool) -> None:
+    """No row of the log moves within the file when one of its events is erased: a row that moved leaves bytes behind,
+    and a checksum that became wider or narrower would move it."""
+    directory = DataDirectory(tmp_path / "data")
+    connection = directory.connect()
+    directory.prepare(connection)
+    connection.execute("BEGIN")
+    for position in range(1, 121, 2):
+        told = [Event("t", "cloud", 0, 0, f"{kind}-{position:04}".encode() * 20) for kind in ("stays", "goes")]
+        body = pack_events(told)
+        summed = checksum(position, body) if has_checksums else None
+        connection.execute(statements.ADD_BLOCK, (position, 2, body, summed))
+    connection.execute("COMMIT")
+
+    def places() -> list[int]:
+        assert empty_log(connection)
+        kept = (tmp_path / "data" / DATABASE_NAME).read_bytes()
+        return [kept.find(f"stays-{position:04}".encode()) for position in range(1, 121, 2)]
+
+    before = places()
+    rewrite_events(connection, {position: Event("t", "cloud", 0, 0, b"{}") for position in range(2, 122, 2)})
+    assert places() == before
+    assert b"goes-" not in (tmp_path / "data" / DATABASE_NAME).read_bytes()
+    connection.close()
+    directory.close()
 
 
 class PowerCut(BaseException):

@@ -2,7 +2,8 @@
 
 SQLite zeroes what it frees (``secure_delete``), but a page that is put together anew may keep stale copies of rows that
 moved to its neighbours. So no personal row ever moves here: a block of the log and a rejected event are overwritten by
-as many bytes, and states lie in small tables, each of which is written anew as a whole.
+as many bytes (a block's checksum is as wide as any other), and states lie in small tables, each of which is written
+anew as a whole.
 """
 
 import sqlite3
@@ -20,7 +21,8 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Event).decode
 
 _FIND_BLOCK = "SELECT position, body FROM block WHERE position <= ? ORDER BY position DESC LIMIT 1"
-_PUT_BLOCK = "UPDATE block SET body = ?, checksum = ? WHERE position = ?"
+# A row without a checksum stays so: with one it would be wider, and move.
+_PUT_BLOCK = "UPDATE block SET body = ?, checksum = iif(checksum IS NULL, NULL, ?) WHERE position = ?"
 _FIND_SCRUBBED = "SELECT body FROM scrubbed WHERE position = ?"
 
 
