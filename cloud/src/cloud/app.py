@@ -12,7 +12,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from cloud.accounts.routes import router as accounts
 from cloud.accounts.visit_routes import router as visits
+from cloud.administration.list_routes import router as administration_lists
 from cloud.administration.routes import router as administration
+from cloud.administration.settlement_routes import router as settlement
 from cloud.billing.routes import router as billing
 from cloud.context import Cloud
 from cloud.database import migrate
@@ -48,6 +50,8 @@ def create_app(cloud: Cloud) -> FastAPI:
         visits,
         administration,
         organizations_administration,
+        administration_lists,
+        settlement,
         organizations,
         billing,
         stripe_webhooks,

@@ -9,7 +9,7 @@ from cloud.accounts.models import (
     User,
     UserSession,
 )
-from cloud.administration.models import BlockChange
+from cloud.administration.models import AuditEntry, BlacklistedDomain
 from cloud.billing.models import (
     AutoTopUp,
     Balance,
@@ -37,7 +37,8 @@ TABLES = (
     SignInAttempt,
     UserSession,
     OutgoingLetter,
-    BlockChange,
+    AuditEntry,
+    BlacklistedDomain,
     Organization,
     Member,
     Invitation,

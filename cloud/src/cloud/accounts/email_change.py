@@ -5,8 +5,9 @@ from sqlalchemy import select
 from abuse_client import events
 from cloud.accounts.email_links import normalised, send_link, use_link
 from cloud.accounts.models import User
+from cloud.administration.domains import is_blacklisted
 from cloud.context import Cloud
-from cloud.errors import Conflict, InvalidToken
+from cloud.errors import Conflict, Forbidden, InvalidToken
 from cloud.mail.service import Letter
 from cloud.tokens import Purpose
 from cloud.transactions import Work
@@ -37,6 +38,8 @@ def change_email(work: Work, user: User, email: str) -> bool:
     """Give the user another address; another spelling of the same one is no change."""
     if normalised(email) == user.email_normalised:
         return False
+    if is_blacklisted(work.session, email):
+        raise Forbidden("this address cannot be used here; write to support")
     taken = select(User.id).where(User.email_normalised == normalised(email))
     if work.session.scalars(taken).first() is not None:
         raise Conflict("this address belongs to another account")

@@ -12,8 +12,9 @@ from cloud.accounts.email_links import normalised, send_link, use_link
 from cloud.accounts.linking import find_linked, link_provider
 from cloud.accounts.models import SignInAttempt, User
 from cloud.accounts.providers import Profile
+from cloud.administration.domains import is_blacklisted
 from cloud.context import Cloud
-from cloud.errors import AccountBlocked, EmailUnverified, SignInRefused
+from cloud.errors import AccountBlocked, EmailUnverified, Forbidden, SignInRefused
 from cloud.network import NetworkFacts
 from cloud.organizations.sso import domain_of, find_verified, provision_member
 from cloud.tokens import Purpose
@@ -106,6 +107,8 @@ def find_by_email(work: Work, email: str) -> User | None:
 
 def sign_up(work: Work, email: str, facts: NetworkFacts, customer_source: str | None) -> User:
     """Open an account for an address that its owner has proved, with a snapshot of where he came from."""
+    if is_blacklisted(work.session, email):
+        raise Forbidden("this address opens no account here; write to support")
     user = User(
         id=str(uuid4()),
         email=email.strip(),

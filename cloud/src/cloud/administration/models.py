@@ -1,4 +1,4 @@
-"""The history of blocks: what changed, why, by whom."""
+"""Who did what, and the domains that nobody may come from."""
 
 from datetime import datetime
 
@@ -8,15 +8,29 @@ from sqlalchemy.orm import Mapped, mapped_column
 from cloud.database import Base
 
 
-class BlockChange(Base):
-    """One block, unblock or change of a block's reason. A rule's change has no actor."""
+class AuditEntry(Base):
+    """One thing that an administrator or a rule did; a rule has no address. Actions are an open set."""
 
-    __tablename__ = "block_changes"
-    __table_args__ = (CheckConstraint("change IN ('blocked', 'unblocked', 'reason_changed')", name="change_is_known"),)
+    __tablename__ = "audit_entries"
 
     id: Mapped[str] = mapped_column(primary_key=True)
-    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
-    change: Mapped[str]
+    action: Mapped[str] = mapped_column(index=True)
+    user_id: Mapped[str | None] = mapped_column(ForeignKey("users.id"), index=True)
+    organization_id: Mapped[str | None] = mapped_column(ForeignKey("organizations.id"))
+    subject: Mapped[str | None]
+    """What else it was about: a domain, a code, a dispute."""
     reason: Mapped[str]
     actor_email: Mapped[str | None]
-    changed_at: Mapped[datetime]
+    done_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class BlacklistedDomain(Base):
+    """A domain, with all below it, whose addresses open no account."""
+
+    __tablename__ = "blacklisted_domains"
+    __table_args__ = (CheckConstraint("domain = lower(domain)", name="domain_is_lower_case"),)
+
+    domain: Mapped[str] = mapped_column(primary_key=True)
+    reason: Mapped[str]
+    actor_email: Mapped[str]
+    added_at: Mapped[datetime]

@@ -11,7 +11,9 @@ from cloud.accounts.email_change import change_email
 from cloud.accounts.profile import existing_user, join_cohort
 from cloud.accounts.routes import EmailAddress
 from cloud.accounts.sessions import Admin
-from cloud.administration.service import block_user, bulk_block, unblock_user
+from cloud.administration.audit import note
+from cloud.administration.bulk import bulk_block
+from cloud.administration.service import block_user, unblock_user
 from cloud.billing.owners import Owner
 from cloud.billing.service import grant_credits
 from cloud.context import Context
@@ -84,6 +86,8 @@ def post_email_correction(cloud: Context, admin: Admin, user_id: str, wish: Emai
     """Correct a user's address."""
     with cloud.transaction() as work:
         changed = change_email(work, existing_user(work, user_id), wish.email)
+        if changed:
+            note(work, "email_corrected", actor_email=admin.email, reason="on request", user_id=user_id)
     return ChangeAnswer(changed=changed)
 
 
@@ -91,6 +95,8 @@ def post_email_correction(cloud: Context, admin: Admin, user_id: str, wish: Emai
 def delete_account(cloud: Context, admin: Admin, user_id: str) -> None:
     """Delete an account on its owner's request."""
     delete_user(cloud, user_id)
+    with cloud.transaction() as work:
+        note(work, "deleted", actor_email=admin.email, reason="on request", user_id=user_id)
 
 
 @router.post("/users/{user_id}/credits")
@@ -99,6 +105,7 @@ def post_grant(cloud: Context, admin: Admin, user_id: str, wish: GrantRequest) -
     with cloud.transaction() as work:
         existing_user(work, user_id)
         grant_credits(work, Owner(user_id=user_id), wish.microdollars, wish.note)
+        note(work, "granted", actor_email=admin.email, reason=wish.note, user_id=user_id)
     return ChangeAnswer(changed=True)
 
 

@@ -100,7 +100,9 @@ class PaymentProvider(Protocol):
 
     def cancel_and_refund(self, customer_ids: Sequence[str]) -> Settlement: ...
 
-    def accept_dispute(self, dispute_id: str) -> list[str]: ...
+    def find_dispute(self, dispute_id: str) -> list[str]: ...
+
+    def accept_dispute(self, dispute_id: str) -> None: ...
 
     def find_owner_ids(self, stripe_ids: Iterable[str]) -> list[str]: ...
 
@@ -135,7 +137,10 @@ class NullPayments:
     def cancel_and_refund(self, customer_ids: Sequence[str]) -> Settlement:
         raise self._refuse()
 
-    def accept_dispute(self, dispute_id: str) -> list[str]:
+    def find_dispute(self, dispute_id: str) -> list[str]:
+        raise self._refuse()
+
+    def accept_dispute(self, dispute_id: str) -> None:
         raise self._refuse()
 
     def find_owner_ids(self, stripe_ids: Iterable[str]) -> list[str]:

@@ -1,8 +1,12 @@
 """Credits, bought and granted: each movement is posted in the ledger, each purchase an event."""
 
+from sqlalchemy import select
+
 from abuse_client import events
 from cloud.billing.ledger import House, post_credits
 from cloud.billing.owners import Owner
+from cloud.organizations.models import Member
+from cloud.organizations.roles import Role
 from cloud.transactions import Work
 
 MICRODOLLARS_A_CENT = 10_000
@@ -11,6 +15,13 @@ MICRODOLLARS_A_CENT = 10_000
 def grant_credits(work: Work, owner: Owner, microdollars: int, note: str) -> None:
     """Give credits that nobody pays for; the event says so."""
     book_credits(work, owner, microdollars, source=House.GRANTS, kind="grant", note=note)
+
+
+def named_owner(work: Work, organization_id: str) -> Owner:
+    """Return the organization with the person whom its events name: the owner of longest standing."""
+    owners = select(Member.user_id).where(Member.organization_id == organization_id, Member.role == Role.OWNER)
+    user_id = work.session.scalars(owners.order_by(Member.joined_at, Member.user_id).limit(1)).first()
+    return Owner(user_id=user_id, organization_id=organization_id)
 
 
 def book_credits(

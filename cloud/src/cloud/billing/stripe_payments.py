@@ -121,15 +121,19 @@ class StripePayments:
             return
         done.refunded.append(refund.id)
 
-    def accept_dispute(self, dispute_id: str) -> list[str]:
-        """Accept the dispute, or find it lost already, and return the ids that tell whose payment it is about."""
+    def find_dispute(self, dispute_id: str) -> list[str]:
+        """Return the ids that tell whose payment the dispute is about; one that is won cannot be accepted."""
         with asking_stripe():
             dispute = self._v1.disputes.retrieve(dispute_id)
-            if dispute.status == "won":
-                raise Conflict("the dispute is won")
-            if dispute.status != "lost":
-                self._v1.disputes.close(dispute_id)
+        if dispute.status == "won":
+            raise Conflict("the dispute is won")
         return [named for named in (dispute.id, dispute.payment_intent, dispute.charge) if isinstance(named, str)]
+
+    def accept_dispute(self, dispute_id: str) -> None:
+        """Accept the dispute; one that is lost already stays so."""
+        with asking_stripe():
+            if self._v1.disputes.retrieve(dispute_id).status != "lost":
+                self._v1.disputes.close(dispute_id)
 
     def find_owner_ids(self, stripe_ids: Iterable[str]) -> list[str]:
         """Return the customers behind charges and payments; nothing when Stripe cannot say it in time."""

@@ -1,0 +1,111 @@
+"""Cancel-and-refund and accepted disputes, through Stripe and back."""
+
+from typing import Any
+
+import pytest
+
+from cloud.billing.ledger import list_discrepancies
+from cloud.story.deeds import DISPUTED_CARD, buy, hold_pass
+from cloud.story.person import Person
+from cloud.testing import Town
+
+
+@pytest.fixture
+def town(each_town: Town) -> Town:
+    return each_town
+
+
+@pytest.fixture(autouse=True)
+def books_balance(town: Town) -> Any:
+    yield
+    with town.running.cloud.database.reading() as session:
+        assert list_discrepancies(session) == []
+
+
+def balance(person: Person) -> int:
+    found: int = person.do("GET", "/account").json()["balance_microdollars"]
+    return found
+
+
+def settle(town: Town, person: Person) -> Any:
+    path = f"/admin/users/{person.kilo_user_id}/cancel-and-refund"
+    return town.admin.do("POST", path, json={"reason": "stolen card"}).json()
+
+
+def test_everything_is_paid_back(town: Town, user: Person) -> None:
+    """The pass ends, each payment is paid back, the credits are gone, and the user is blocked with actor and reason."""
+    buy(user, 2_000)
+    hold_pass(user, "tier_19")
+    town.forget()
+    answer = settle(town, user)
+    assert (answer["changed"], len(answer["cancelled_subscriptions"]), len(answer["refunds"])) == (True, 1, 2)
+    told = {event["type"]: event["data"] for event in town.events()}
+    assert told["user.blocked"] == {
+        "kilo_user_id": user.kilo_user_id,
+        "reason": "cancelled and refunded: stolen card",
+        "actor_email": town.admin.email,
+    }
+    assert (told["billing.kilo_pass_changed"]["status"], told["billing.kilo_pass_changed"]["streak_months"]) == (
+        "canceled",
+        0,
+    )
+    unblock(town, user)
+    assert balance(user) == 0
+
+
+def unblock(town: Town, person: Person) -> None:
+    town.admin.do("POST", f"/admin/users/{person.kilo_user_id}/unblock", json={"reason": "to look"})
+    person.come_in()
+
+
+def test_second_settlement_changes_nothing(town: Town, user: Person) -> None:
+    """Done again, after half of it failed or by another administrator, it pays nothing twice and reports nothing."""
+    buy(user, 2_000)
+    settle(town, user)
+    town.forget()
+    assert settle(town, user) == {"changed": False, "cancelled_subscriptions": [], "refunds": []}
+    assert town.events() == []
+
+
+def test_settlement_without_payments_blocks(town: Town, user: Person) -> None:
+    """Who never paid anything is blocked all the same."""
+    assert settle(town, user) == {"changed": True, "cancelled_subscriptions": [], "refunds": []}
+    assert [event["type"] for event in town.events()] == ["user.blocked"]
+
+
+def test_withdrawn_money_takes_credits(town: Town, user: Person) -> None:
+    """Credits of a payment that its card's holder disputed are gone with the money."""
+    buy(user, 2_000, DISPUTED_CARD)
+    assert balance(user) == 0
+
+
+def test_accepted_dispute_blocks(town: Town, user: Person) -> None:
+    """Accepting a dispute blocks whose payment it was, once, with actor and reason; Stripe has lost it then."""
+    buy(user, 2_000, DISPUTED_CARD)
+    dispute = next(town.running.stripe.every("dispute"))
+    town.forget()
+    path = f"/admin/disputes/{dispute['id']}/accept"
+    for _ in range(2):
+        answer = town.admin.do("POST", path, json={"reason": "no evidence"}).json()
+        assert answer == {"kilo_user_id": user.kilo_user_id}
+    assert dispute["status"] == "lost"
+    [event] = town.events("user.blocked")
+    assert event["data"]["actor_email"] == town.admin.email
+    assert event["data"]["reason"] == f"dispute {dispute['id']} was accepted: no evidence"
+
+
+def test_dispute_accepted_at_stripe_blocks(town: Town, user: Person) -> None:
+    """A dispute that is accepted on Stripe's own pages blocks too, by a rule and in nobody's name."""
+    buy(user, 2_000, DISPUTED_CARD)
+    dispute = next(town.running.stripe.every("dispute"))
+    town.forget()
+    town.desk.post("charge.dispute.closed", dispute | {"status": "lost"}).raise_for_status()
+    [event] = town.events("user.blocked")
+    assert event["data"] == {"kilo_user_id": user.kilo_user_id, "reason": "automatic: a dispute was accepted"}
+
+
+def test_unknown_dispute_is_refused(town: Town) -> None:
+    """A dispute that Stripe does not know blocks nobody."""
+    answer = town.admin.send("POST", "/admin/disputes/dp_nobody/accept", json={"reason": "r"})
+    assert answer.status_code == 409
+    assert town.events() == []
