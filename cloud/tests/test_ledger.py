@@ -122,7 +122,7 @@ def test_refund_is_taken_back_once(town: Town, owner: Owner) -> None:
 
     def refund() -> bool:
         with town.running.cloud.transaction() as work:
-            return take_back(work, account_of(owner), 900, kind="refund", stripe_id=refund_id)
+            return take_back(work, account_of(owner), 900, kind="refund", payment_id="pi", stripe_id=refund_id)
 
     assert sorted(at_once(refund)) == [False] * (AT_ONCE - 1) + [True]
     assert left(town, owner) == 0

@@ -4,10 +4,12 @@ from typing import Any
 
 import pytest
 
-from cloud.billing.ledger import list_discrepancies
+from cloud.billing.ledger import book_usage, list_discrepancies
+from cloud.billing.owners import Owner
 from cloud.story.deeds import DISPUTED_CARD, buy, hold_pass
 from cloud.story.person import Person
 from cloud.testing import Town
+from cloud.testing.stripe_desk import dispute, payment_intent
 
 
 @pytest.fixture
@@ -79,27 +81,43 @@ def test_withdrawn_money_takes_credits(town: Town, user: Person) -> None:
     assert balance(user) == 0
 
 
+@pytest.mark.parametrize("spent", [0, 700])
+def test_early_withdrawal_takes_credits(town: Town, user: Person, spent: int) -> None:
+    """A dispute that is told before its payment takes the payment's credits all the same, and no others twice."""
+    if spent:
+        buy(user, 1_000)
+        with town.running.cloud.transaction() as work:
+            book_usage(work, Owner(user_id=user.kilo_user_id), spent * 10_000, "message")
+    town.forget()
+    customer = user.do("POST", "/billing/customer").json()["stripe_customer_id"]
+    payment = payment_intent(customer, 2_000, user.kilo_user_id)
+    town.desk.post("payment_intent.created", payment | {"status": "processing"}).raise_for_status()
+    town.desk.post("charge.dispute.funds_withdrawn", dispute(payment, "fraudulent")).raise_for_status()
+    town.desk.post("payment_intent.succeeded", payment).raise_for_status()
+    assert balance(user) == (0 if not spent else 3_000_000)
+
+
 def test_accepted_dispute_blocks(town: Town, user: Person) -> None:
     """Accepting a dispute blocks whose payment it was, once, with actor and reason; Stripe has lost it then."""
     buy(user, 2_000, DISPUTED_CARD)
-    dispute = next(town.running.stripe.every("dispute"))
+    claim = next(town.running.stripe.every("dispute"))
     town.forget()
-    path = f"/admin/disputes/{dispute['id']}/accept"
+    path = f"/admin/disputes/{claim['id']}/accept"
     for _ in range(2):
         answer = town.admin.do("POST", path, json={"reason": "no evidence"}).json()
         assert answer == {"kilo_user_id": user.kilo_user_id}
-    assert dispute["status"] == "lost"
+    assert claim["status"] == "lost"
     [event] = town.events("user.blocked")
     assert event["data"]["actor_email"] == town.admin.email
-    assert event["data"]["reason"] == f"dispute {dispute['id']} was accepted: no evidence"
+    assert event["data"]["reason"] == f"dispute {claim['id']} was accepted: no evidence"
 
 
 def test_dispute_accepted_at_stripe_blocks(town: Town, user: Person) -> None:
     """A dispute that is accepted on Stripe's own pages blocks too, by a rule and in nobody's name."""
     buy(user, 2_000, DISPUTED_CARD)
-    dispute = next(town.running.stripe.every("dispute"))
+    claim = next(town.running.stripe.every("dispute"))
     town.forget()
-    town.desk.post("charge.dispute.closed", dispute | {"status": "lost"}).raise_for_status()
+    town.desk.post("charge.dispute.closed", claim | {"status": "lost"}).raise_for_status()
     [event] = town.events("user.blocked")
     assert event["data"] == {"kilo_user_id": user.kilo_user_id, "reason": "automatic: a dispute was accepted"}
 

@@ -27,6 +27,11 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 
 LOCK_WAIT_SECONDS = 15
+LOCK = {"key_share": True}
+"""Keeps everybody else from changing a row, and lets them refer to it.
+
+A stronger lock would wait for whoever has just written a reference to the row, who may wait for us.
+"""
 
 
 class Instant(TypeDecorator[datetime]):

@@ -16,7 +16,7 @@ def find_linked(work: Work, profile: Profile) -> User | None:
     return work.session.scalars(
         linked.where(
             LinkedProvider.provider == profile.provider, LinkedProvider.subject == profile.subject
-        ).with_for_update(of=User)
+        ).with_for_update(of=User, key_share=True)
     ).one_or_none()
 
 

@@ -2,6 +2,7 @@
 
 from cloud.accounts.models import CohortMember, User
 from cloud.context import Cloud
+from cloud.database import LOCK
 from cloud.errors import NotFound
 from cloud.transactions import Work
 
@@ -32,7 +33,7 @@ def existing_user(work: Work, user_id: str) -> User:
 
 def locked_user(work: Work, user_id: str) -> User:
     """Return the user as `existing_user` does, and let nobody else change him before this transaction ends."""
-    user = work.session.get(User, user_id, with_for_update=True, populate_existing=True)
+    user = work.session.get(User, user_id, with_for_update=LOCK, populate_existing=True)
     if user is None or user.deleted_at is not None:
         raise NotFound("found no such user")
     return user

@@ -102,7 +102,7 @@ def finish_entry(
 def find_by_email(work: Work, email: str) -> User | None:
     """Return the account of the address, and let nobody else change it before this transaction ends."""
     owner = select(User).where(User.email_normalised == normalised(email))
-    return work.session.scalars(owner.with_for_update()).one_or_none()
+    return work.session.scalars(owner.with_for_update(key_share=True)).one_or_none()
 
 
 def sign_up(work: Work, email: str, facts: NetworkFacts, customer_source: str | None) -> User:

@@ -66,7 +66,7 @@ def find_users(cloud: Cloud, *conditions: ColumnElement[bool]) -> list[str]:
 def locked_users(work: Work, user_ids: Sequence[str], *conditions: ColumnElement[bool]) -> Sequence[User]:
     """Return those who live and are meant; locked in one order, so that two long lists never wait for each other."""
     living = select(User).where(User.id.in_(user_ids), User.deleted_at.is_(None), *conditions)
-    return work.session.scalars(living.order_by(User.id).with_for_update()).all()
+    return work.session.scalars(living.order_by(User.id).with_for_update(key_share=True)).all()
 
 
 def chunks(user_ids: Sequence[str]) -> Iterator[Sequence[str]]:

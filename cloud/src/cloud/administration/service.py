@@ -5,7 +5,7 @@ from cloud.accounts.models import User
 from cloud.accounts.profile import locked_user
 from cloud.accounts.sessions import Kind, end_sessions
 from cloud.administration.audit import note
-from cloud.database import epoch_ms
+from cloud.database import LOCK, epoch_ms
 from cloud.transactions import Work
 
 
@@ -21,7 +21,7 @@ def unblock_user(work: Work, user_id: str, reason: str, actor_email: str) -> boo
 
 def ban_automatically(work: Work, user_id: str, rule: str) -> bool:
     """Block by a rule, in nobody's name, and say whether it did; a block in force stays as it is."""
-    user = work.session.get(User, user_id, with_for_update=True)
+    user = work.session.get(User, user_id, with_for_update=LOCK)
     if user is None or user.deleted_at is not None or user.blocked_at is not None:
         return False
     return block(work, user, f"automatic: {rule}", actor_email=None)

@@ -82,21 +82,31 @@ def book_usage(work: Work, owner: Owner, microdollars: int, message_id: str) -> 
     post(work, House.SHORTFALL, House.USAGE, microdollars - taken, kind="usage", note=message_id)
 
 
-def take_back(work: Work, account: str, microdollars: int, *, kind: str, stripe_id: str) -> bool:
+def take_back(work: Work, account: str, microdollars: int, *, kind: str, payment_id: str, stripe_id: str) -> bool:
     """Post what goes back to a payer, once for its Stripe id: out of what the balance holds, else of the shortfall."""
     lock(work.session, account)
     if is_posted(work.session, stripe_id):
         return False
     taken = take(work.session, account, microdollars)
-    rest = microdollars - taken
-    for debited, part in ((account, taken), (House.SHORTFALL, rest)):
-        # The first part that moves anything carries the id; the other one names it.
-        if (
-            part > 0
-            and post_once(work, debited, House.STRIPE, part, kind=kind, note=stripe_id, stripe_id=stripe_id) is None
-        ):
-            post(work, debited, House.STRIPE, part, kind=kind, note=stripe_id)
+    parts = [(account, taken), (House.SHORTFALL, microdollars - taken)]
+    # The first part that moves anything carries the id; all of them name the payment.
+    claimed: str | None = stripe_id
+    for debited, part in parts:
+        if part > 0:
+            post_once(work, debited, House.STRIPE, part, kind=kind, note=payment_id, stripe_id=claimed)
+            claimed = None
     return True
+
+
+def reclaim(work: Work, account: str, payment_id: str) -> None:
+    """Take from the credits of a payment what went back before they were booked, and cost us in the meantime."""
+    ours = (House.SHORTFALL.value, House.SEATS.value)
+    gone = select(Posting).where(
+        Posting.note == payment_id, Posting.credited == House.STRIPE, Posting.debited.in_(ours)
+    )
+    for posting in work.session.scalars(gone.where(Posting.note == payment_id)).all():
+        taken = take(work.session, account, posting.microdollars)
+        post(work, account, posting.debited, taken, kind=posting.kind, note=payment_id)
 
 
 def take(session: Session, account: str, microdollars: int) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from cloud.billing.models import StripeOwner
-from cloud.database import insert_once
+from cloud.database import LOCK, insert_once
 from cloud.transactions import Work
 
 
@@ -29,6 +29,11 @@ def learn_owner(work: Work, owner: Owner, stripe_ids: Iterable[str]) -> None:
             user_id=owner.user_id,
             organization_id=owner.organization_id,
         )
+
+
+def lock_owner(work: Work, stripe_id: str) -> None:
+    """Take everything that is told about the id one after the other, until the transaction ends."""
+    work.session.get(StripeOwner, stripe_id, with_for_update=LOCK)
 
 
 def find_owner(session: Session, stripe_ids: Iterable[str]) -> Owner | None:

@@ -7,7 +7,7 @@ from cloud.billing.models import ENDED, KiloPass
 from cloud.billing.owners import Owner
 from cloud.billing.service import book_credits
 from cloud.billing.subscriptions import LONG_AGO, is_news, is_next, told_at
-from cloud.database import epoch_ms, insert_once
+from cloud.database import LOCK, epoch_ms, insert_once
 from cloud.transactions import Work
 
 
@@ -76,7 +76,7 @@ def held_pass(work: Work, user_id: str) -> KiloPass:
         subscription_at=LONG_AGO,
         changed_at=LONG_AGO,
     )
-    return work.session.get_one(KiloPass, user_id, with_for_update=True)
+    return work.session.get_one(KiloPass, user_id, with_for_update=LOCK)
 
 
 def blocks_deletion(work: Work, user_id: str) -> bool:

@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 from cloud.billing.ledger import House, post_once
 from cloud.billing.models import SeatSubscription
 from cloud.billing.subscriptions import LONG_AGO, is_news, told_at
-from cloud.database import insert_once
+from cloud.database import LOCK, insert_once
 from cloud.organizations.founding import set_seats
 from cloud.organizations.models import Organization
 from cloud.transactions import Work
@@ -40,7 +40,7 @@ def follow_seats(
         seats=0,
         subscription_at=LONG_AGO,
     )
-    held = work.session.get_one(SeatSubscription, organization_id, with_for_update=True, populate_existing=True)
+    held = work.session.get_one(SeatSubscription, organization_id, with_for_update=LOCK, populate_existing=True)
     if not is_news(work, held, subscription_id, status, rank):
         return
     begins = status == "active" and (held.subscription_id != subscription_id or held.status == "incomplete")

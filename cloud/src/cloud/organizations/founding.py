@@ -7,6 +7,7 @@ from sqlalchemy import delete, select
 
 from abuse_client import events
 from cloud.accounts.models import User
+from cloud.database import LOCK
 from cloud.organizations.models import Invitation, Member, Organization, SsoDomain
 from cloud.organizations.reports import report
 from cloud.organizations.roles import Role, locked_organization
@@ -70,7 +71,7 @@ def set_seats(work: Work, organization_id: str, seats: int, *, owner_id: str | N
 
     The buyer (`owner_id`) owns what he pays for: he is made a member again, seat or no seat, if he is none any more.
     """
-    buyer = None if owner_id is None else work.session.get(User, owner_id, with_for_update=True)
+    buyer = None if owner_id is None else work.session.get(User, owner_id, with_for_update=LOCK)
     organization = locked_organization(work, organization_id)
     is_other = organization.seats != seats
     organization.seats = seats

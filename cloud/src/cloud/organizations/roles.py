@@ -4,6 +4,7 @@ import enum
 
 from sqlalchemy.orm import Session
 
+from cloud.database import LOCK
 from cloud.errors import Forbidden, NotFound
 from cloud.organizations.models import Member, Organization
 from cloud.transactions import Work
@@ -31,7 +32,7 @@ def locked_organization(work: Work, organization_id: str) -> Organization:
 
     Whoever locks a user too locks the user first, so that no two transactions wait for each other.
     """
-    return living(work.session.get(Organization, organization_id, with_for_update=True, populate_existing=True))
+    return living(work.session.get(Organization, organization_id, with_for_update=LOCK, populate_existing=True))
 
 
 def living(organization: Organization | None) -> Organization:

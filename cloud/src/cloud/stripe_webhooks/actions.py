@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 from cloud.administration.service import ban_automatically
 from cloud.billing.auto_top_up import end_declined, end_paid
-from cloud.billing.ledger import House, account_behind, account_of, post_once, take_back
-from cloud.billing.owners import Owner
+from cloud.billing.ledger import House, account_behind, account_of, post_once, reclaim, take_back
+from cloud.billing.owners import Owner, lock_owner
 from cloud.billing.passes import follow_subscription, take_paid_invoice
 from cloud.billing.payments import Purpose
 from cloud.billing.seats import follow_seats, take_seat_invoice
@@ -42,7 +42,10 @@ def take_payment(cloud: Cloud, work: Work, notice: Notice, owner: Owner) -> None
     microdollars = money(notice, "amount_received", "amount")
     if notice.purpose != Purpose.CREDITS or microdollars is None:
         return
-    book_credits(work, payer(notice, owner), microdollars, kind="purchase", stripe_id=subject_id(notice))
+    credited, payment_id = payer(notice, owner), subject_id(notice)
+    lock_owner(work, payment_id)
+    if book_credits(work, credited, microdollars, kind="purchase", stripe_id=payment_id):
+        reclaim(work, account_of(credited), payment_id)
     attempt_id = notice.metadata.get("auto_top_up")
     if attempt_id is not None:
         end_paid(work, attempt_id)
@@ -122,13 +125,16 @@ def take_closed_dispute(cloud: Cloud, work: Work, notice: Notice, owner: Owner) 
 
 
 def give_back(work: Work, notice: Notice, owner: Owner, microdollars: int, *, kind: str) -> None:
-    payment_id = id_of(notice.subject.get("payment_intent")) or ""
+    """Post what goes back, from the account that the payment gave it to, or will give it to when it is told late."""
+    payment_id, own_id = id_of(notice.subject.get("payment_intent")) or "", subject_id(notice)
+    lock_owner(work, payment_id)
     account = account_behind(work.session, payment_id)
     if account is None and owner.organization_id is not None:
         # An organization's payment that gave no credits paid for seats.
-        post_once(work, House.SEATS, House.STRIPE, microdollars, kind=kind, stripe_id=subject_id(notice))
-        return
-    take_back(work, account or account_of(owner), microdollars, kind=kind, stripe_id=subject_id(notice))
+        post_once(work, House.SEATS, House.STRIPE, microdollars, kind=kind, note=payment_id, stripe_id=own_id)
+    else:
+        to_take = account or account_of(owner)
+        take_back(work, to_take, microdollars, kind=kind, payment_id=payment_id, stripe_id=own_id)
 
 
 def payer(notice: Notice, owner: Owner) -> Owner:
