@@ -159,6 +159,39 @@ async def test_power_cut_anywhere_is_made_good(
         compare(again)
 
 
+@pytest.mark.parametrize("is_cut_off", [False, True])
+async def test_events_learned_late_are_erased(tmp_path: Path, is_cut_off: bool) -> None:
+    """An event that turns out to be an erased one's only after it was kept is erased too: one that waited under an id
+    that he claims later, and one of a batch whose event before it says whose it is; also after a power cut."""
+    data = tmp_path / "data"
+    secret = {"receipt_email": "ada.lovelace@example.com"}
+    async with running(data) as service:
+        await tell_life(service)
+        await send(
+            service, stripe_event("stripe.charge.dispute.created", {"charge": "ch_early"} | secret, NOW_MS, "evt_1")
+        )
+        await erase(service, "user.deleted")
+        link = {"customer": "cus_AdaLovelace1"}
+        await send(
+            service,
+            stripe_event("stripe.charge.failed", {"charge": "ch_early"} | link, NOW_MS + 1, "evt_2"),
+            stripe_event("stripe.charge.failed", {"charge": "ch_late"} | link, NOW_MS + 2, "evt_3"),
+            stripe_event("stripe.charge.dispute.created", {"charge": "ch_late"} | secret, NOW_MS + 3, "evt_4"),
+        )
+        if is_cut_off:
+            await service.keeper.take()
+            await service.store.settle()
+        else:
+            await service.eraser.erase_pending()
+            assert left_in(data) == []
+            compare(service)
+    async with running(data) as again:
+        await again.eraser.erase_pending()
+        assert left_in(data) == []
+        assert not again.projection.erasures.pending
+        compare(again)
+
+
 async def test_full_disk_delays_an_erasure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While the disk takes nothing an erasure waits, is shown as in progress, and is carried out later."""
     async with running(tmp_path / "data") as service:

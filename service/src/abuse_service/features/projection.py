@@ -249,6 +249,8 @@ class Projection:
         if position:
             self.states.recent.note_event(owner, position, event)
         erasures = self.erasures
+        if position and owner in erasures and self._lies_whole(event):
+            erasures.note_late(owner, event.received_at_ms)
         if owner in erasures.settled:
             event = erasures.scrubber.scrub(event)
             content, identity = content_of(event), event.identity or ""
@@ -288,6 +290,14 @@ class Projection:
             self._link(state, owner, key, entity, at_ms)
             for feature in plan.get(key[:1], ()):
                 feature.update(entity.features, occurrence)
+
+    def _lies_whole(self, event: Event) -> bool:
+        """Whether an event that names nobody was kept before it was known to be of none but erased ones."""
+        if event.identity_entity is not None or not all(
+            owner in self.erasures for owner in self.states.joins.owners(event.joins)
+        ):
+            return False
+        return self.erasures.scrubber.scrub(event) != event
 
     def _fold_shared(self, event: Event, content: Content | None, owner: EntityKey, *, is_repeat: bool) -> None:
         """Take an event of an organization: it has no record, features of what the event names count it."""

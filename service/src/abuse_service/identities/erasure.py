@@ -63,6 +63,8 @@ class Erasures:
         self.pending: dict[EntityKey, Erasure] = {}
         self.settled: set[EntityKey] = set()
         self.refolds: dict[EntityKey, Refold] = {}
+        self.late: dict[EntityKey, int] = {}
+        """Of whom events lie whole in the log that were learned to be his after his erasure began, and how many."""
 
     def __contains__(self, entity: EntityKey | None) -> bool:
         return entity in self.settled or entity in self.pending
@@ -97,9 +99,16 @@ class Erasures:
         """Folding anew did not come to its end; it is begun again."""
         self.refolds.pop(entity, None)
 
-    def finish(self, entity: EntityKey) -> None:
-        """Nothing of the person is left on disk."""
-        self.pending.pop(entity, None)
+    def note_late(self, entity: EntityKey, at_ms: int) -> None:
+        """An event that lies whole in the log turns out to be an erased one's: he is erased once more."""
+        self.late[entity] = self.late.get(entity, 0) + 1
+        self.pending.setdefault(entity, Erasure(entity, at_ms))
+
+    def finish(self, entity: EntityKey, late: int | None) -> None:
+        """Nothing of the person is left on disk, unless more came late than the ``late`` ones of the begin."""
+        if self.late.get(entity) == late:
+            self.late.pop(entity, None)
+            self.pending.pop(entity, None)
 
     def clean(self, event: Event, owners_of: Callable[[tuple[EntityKey, ...]], Collection[EntityKey]]) -> Event:
         """The event as it may be kept: scrubbed where all whom it is about were erased, or it says so itself.

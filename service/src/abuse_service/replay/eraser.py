@@ -127,6 +127,8 @@ class Eraser:
         begun = time.monotonic()
         await self._store.note(erasures)
         entities = [one.entity for one in erasures]
+        late = self._projection.erasures.late
+        late_before = {entity: late.get(entity) for entity in entities}
         has_changed = await self._blank_rejected()
         scrubbing = Scrubbing(self._store)
         events = await self._scrub_all(entities, scrubbing)
@@ -136,7 +138,7 @@ class Eraser:
             await self._store.clean(scrubbing.kept)
         await self._store.finish(entities, self._now_ms())
         for entity in entities:
-            self._projection.erasures.finish(entity)
+            self._projection.erasures.finish(entity, late_before[entity])
         log.info("erased", identities=len(entities), events=events, seconds=round(time.monotonic() - begun, 2))
 
     async def _scrub_all(self, entities: Sequence[EntityKey], scrubbing: "Scrubbing") -> int:

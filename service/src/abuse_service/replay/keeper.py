@@ -92,6 +92,7 @@ class SnapshotKeeper:
             policies=self._policies(),
             reservations=self._projection.reservations.held(),
             stood=self._standing.stood(),
+            late=tuple(self._projection.erasures.late),
         )
         states.begin_cut(log_position, ahead)
         self._folded, self._taken_at = 0, time.monotonic()

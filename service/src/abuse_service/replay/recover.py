@@ -49,6 +49,8 @@ def recover(
         projection.states.joins.restore(snapshot.waiting)
         projection.reservations.restore(snapshot.reservations)
         standing.restore(snapshot.stood)
+        for entity in snapshot.late:
+            projection.erasures.note_late(entity, now_ms)
     events = left_out = 0
     cantake_images = True
     for stored in event_log.read(position):
@@ -77,6 +79,7 @@ def recover(
                 policies=tuple(place for place in policies if place <= position),
                 reservations=projection.reservations.held(),
                 stood=standing.stood(),
+                late=tuple(projection.erasures.late),
             )
             cantake_images = take_image(snapshots, projection, image)
     return Recovered(position, events, is_enforced, left_out)

@@ -6,6 +6,7 @@ from typing import Protocol
 import msgspec
 
 from abuse_service.decisions.standing import Stood
+from abuse_service.events.entity import EntityKey
 from abuse_service.features.upkeep import Kept
 from abuse_service.identities.joins import Waits
 from abuse_service.identities.packing import STATE_FORMAT
@@ -17,8 +18,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     """All events up to ``position``, and those with the request ids ``ahead`` of it.
 
     ``kept`` says which features were folded. ``waiting`` are the events that have no owner yet,
-    ``policies`` the positions of the policies' activations, ``reservations`` the open ones, and
-    ``stood`` what people said that stands.
+    ``policies`` the positions of the policies' activations, ``reservations`` the open ones,
+    ``stood`` what people said that stands, and ``late`` who is to be erased once more.
     """
 
     position: int
@@ -30,6 +31,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     state_format: int = STATE_FORMAT
     reservations: Held = Held()
     stood: Stood = Stood()
+    late: tuple[EntityKey, ...] = ()
 
 
 class Snapshots(Protocol):
