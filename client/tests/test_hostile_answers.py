@@ -179,6 +179,20 @@ def test_mute_peer_keeps_deadline(scheme, prompt):
             assert time.monotonic() - begun < DEADLINE + TOLERANCE
 
 
+async def test_given_up_handshake_leaves_no_socket():
+    """A caller who gives up while the peer does not shake hands leaves no connection open."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        loop = asyncio.get_running_loop()
+        async with AsyncAbuseClient(f"https://127.0.0.1:{server.getsockname()[1]}", exit_flush_s=0) as client:
+            asking = asyncio.create_task(client.classify_request({}, deadline=30))
+            peer, _ = await loop.sock_accept(server)
+            with peer:
+                assert await loop.sock_recv(peer, 10_000)  # its hello
+                asking.cancel()
+                assert await asyncio.wait_for(loop.sock_recv(peer, 10_000), 5) == b""
+
+
 @pytest.mark.parametrize("url", ["no-url", "ftp://example.com", "http://", "http://[", "http://a b/", "//example.com"])
 def test_impossible_address_never_raises(url, caplog):
     """An address that is none fails in the log, not in the caller."""

@@ -2,14 +2,18 @@
 
 import asyncio
 import contextlib
+import contextvars
 import os
 import selectors
 import socket
 import threading
 import weakref
+from collections.abc import Generator
 from typing import Any
 
 LONGEST_REST_WAIT_S = 0.5
+
+_made_here: contextvars.ContextVar[list[asyncio.BaseTransport]] = contextvars.ContextVar("abuse_client_connections")
 
 
 class Loop(asyncio.SelectorEventLoop):
@@ -56,7 +60,23 @@ class Loop(asyncio.SelectorEventLoop):
         self.connections_made += 1
         transport, protocol = await super().create_connection(*arguments, **options)
         self._made.add(transport)
+        _made_here.get([]).append(transport)
         return transport, protocol
+
+    @contextlib.contextmanager
+    def abandoning(self) -> Generator[None]:
+        """Close the connections that were made within, if it is cancelled: httpcore does not in a TLS handshake."""
+        made: list[asyncio.BaseTransport] = []
+        token = _made_here.set(made)
+        try:
+            yield
+        except asyncio.CancelledError:
+            for transport in made:
+                if isinstance(transport, asyncio.WriteTransport):
+                    transport.abort()
+            raise
+        finally:
+            _made_here.reset(token)
 
     def let_go_after_fork(self) -> None:
         """In a forked child: give up the files that are shared with the parent, without a word to the other side.

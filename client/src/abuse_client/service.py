@@ -111,6 +111,7 @@ class Service:
             "POST", self._settings.address(path), content=body, headers=headers, timeout=timeout
         )
         async with AsyncExitStack() as opened:
+            opened.enter_context(self._loop.abandoning())
             response = await self._begin(request)
             opened.push_async_callback(response.aclose)
             received = bytearray()
