@@ -107,3 +107,19 @@ def test_back_up_and_restore(desk):
     assert blocks[1][1].split() == printed[0].splitlines()[0].split()
     assert (desk.folder / "restored" / "abuse.db").exists()
     assert "resold keys" in desk.run("abuse-service identity user:user-1 --data restored")
+
+
+def test_change_a_threshold_safely(desk):
+    """Whoever follows the page sees whom the new number hits before it is in force, and then it is."""
+    for user, times in (("hasty", 40), ("calm", 5)):
+        for number in range(times):
+            desk.service.post("/api/classify", {"kilo_user_id": user, "requested_model": "m", "id": f"{user}{number}"})
+    blocks = BLOCK.findall((PAGES / "change-a-threshold-safely.md").read_text())
+    printed = [desk.run(block) for kind, block in blocks if kind == "sh"]
+    [expected] = [block for kind, block in blocks if kind == "text"]
+    assert "new_requests_1m=10" in printed[0]
+    for line in expected.splitlines():
+        assert line in printed[1]
+    assert json.loads((desk.folder / "findings.json").read_text())["policies"][1]["newly_hit"] == 1
+    answer = desk.service.post("/api/classify", {"kilo_user_id": "hasty", "requested_model": "m"}).json()
+    assert answer["verdict"] == "SOFT_BLOCK"
