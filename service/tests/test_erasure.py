@@ -159,6 +159,61 @@ async def test_power_cut_anywhere_is_made_good(
         compare(again)
 
 
+SPEAKING = (
+    {"type": "game.played", "data": {"player": USER}},
+    {"type": "game.played", "data": "ada.lovelace@example.com"},
+    {"type": "game.played", "kilo_user_id": f"user:{USER}", "data": {"score": 3}},
+    {"type": "stripe.charge.failed", "data": {"receipt_email": "ada.lovelace@example.com"}},
+    {"type": "stripe.charge.failed", "data": {"charge": "ch_unclaimed", "receipt_email": "ada.lovelace@example.com"}},
+    {"type": "user.blocked", "data": {"reason": "Ada <ada.lovelace@example.com>, the analyst"}},
+    {"type": "user.blocked", "data": {"reason": f"see user:{USER}."}},
+    {"type": "user.blocked", "data": {"ip": "198.51.100.77"}},
+    {"type": "user.blocked", "data": {"note": f"{'long ' * 300} {USER}"}},
+    "ada.lovelace@example.com",
+    ["ada.lovelace@example.com"],
+)
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+async def test_what_speaks_of_the_erased_is_found(tmp_path: Path, is_late: bool) -> None:
+    """An event that names nobody, of an unknown type, unclaimed or rejected, is looked into, word by word."""
+    data = tmp_path / "data"
+    async with running(data) as service:
+        await tell_life(service)
+        if is_late:
+            await erase(service, "user.deleted")
+        before = service.store.last_position
+        await send(service, *SPEAKING, {"type": "game.played", "data": {"player": "somebody-else"}})
+        if not is_late:
+            await service.keeper.take()
+            await erase(service, "user.deleted")
+        await service.store.settle()
+        await service.keeper.take()
+        assert left_in(data) == []
+        bodies = [stored.event.body for stored in service.store.read(before)]
+        assert b"somebody-else" in bodies[5]
+        compare(service)
+        # Whoever claims one of them later has it as it is kept.
+        link = {"customer": "cus_other", "charge": "ch_unclaimed", "kilo_user_id": OTHER}
+        await send(service, event("stripe.charge.failed", NOW_MS + 300, **link))
+        record = service.projection.identity(service.namer.identity(f"user:{OTHER}")).record
+        assert record.stripe.failures == {"unknown": 2}
+        compare(service)
+
+
+async def test_number_may_be_an_id(tmp_path: Path) -> None:
+    """A user's id that was sent as a number is one where the field is an id, and no amount."""
+    async with running(tmp_path / "data") as service:
+        wrong = [
+            {"type": "user.blocked", "data": {name: 4711, "name": "a secret"}} for name in ("kilo_user_id", "cost")
+        ]
+        await send(service, event("user.blocked", NOW_MS, kilo_user_id="4711"), *wrong)
+        await send(service, event("user.deleted", NOW_MS + 1, kilo_user_id="4711"))
+        await service.eraser.erase_pending()
+        rejected = [service.quarantine.find_rejected(rejected_id) for rejected_id in (1, 2)]
+        assert [b"a secret" in entry.body for entry in rejected] == [False, True]
+
+
 @pytest.mark.parametrize("is_cut_off", [False, True])
 async def test_events_learned_late_are_erased(tmp_path: Path, is_cut_off: bool) -> None:
     """An event that turns out to be an erased one's only after it was kept is erased too: one that waited under an id

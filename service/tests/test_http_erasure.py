@@ -61,6 +61,7 @@ def test_operator_asks(guarded):
         ("user:u", {}, ADMIN, 400),
         ("user:u", {"reason": " "}, ADMIN, 422),
         ("user:u", {"reason": "ada@example.com asked"}, ADMIN, 422),
+        ("user:ada-4711", {"reason": "ada-4711 asked"}, ADMIN, 422),
         ("unheard-of", {"reason": "request 1"}, ADMIN, 404),
     ],
 )

@@ -1,5 +1,6 @@
 """Reading persons over HTTP: records, timelines, clusters, searches, and who read them."""
 
+import base64
 import functools
 import json
 import time
@@ -204,6 +205,16 @@ def test_bad_queries_name_the_parameter(service, path, asked, parameter):
     error = answer.json()["error"]
     assert (error["code"], error["path"]) == ("bad_request", parameter)
     assert "ada@example.com" not in answer.text
+
+
+@pytest.mark.parametrize("place", [b"\xff" * 16, b"\x80" + bytes(15), bytes(16)])
+def test_made_up_cursor_is_a_place_like_any(service, place):
+    """A cursor that somebody made up names an instant, however far: the page is what lies below it."""
+    service.events(blocked("q2", NOW_MS))
+    asked = {"cursor": base64.urlsafe_b64encode(place).decode()}
+    answer = get(service, "/v1/identities/q2/timeline", **asked)
+    assert answer.status_code == 200
+    assert bool(answer.json()["events"]) is (place > bytes(16))
 
 
 def test_bytes_that_are_no_text_are_refused(service):

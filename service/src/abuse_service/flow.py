@@ -120,11 +120,19 @@ class Flow:
 
     def _clean(self, events: list[Event], contents: list[Content | None]) -> None:
         """Take the persons who were erased out of events before anything is kept, and out of what is folded."""
-        clean = self.projection.clean
+        projection = self.projection
         for place, event in enumerate(events):
-            kept = clean(event)
+            kept = projection.clean(event)
+            if kept is event and self._is_nobodys_about_erased(event):
+                kept = projection.erasures.scrubber.scrub(event)
             if kept is not event:
                 events[place], contents[place] = kept, content_of(kept)
+
+    def _is_nobodys_about_erased(self, event: Event) -> bool:
+        """Whether an event names nobody, is nobody's by an id, and speaks of somebody who was erased."""
+        if event.identity_entity is not None or not self.projection.erasures:
+            return False
+        return not self.projection.states.joins.owners(event.joins) and self._mentions.speaks_of_them(event.body)
 
     async def take_auth(self, body: bytes, source: str) -> bytes:
         """Make an auth event durable, count it, and answer with the account's verdict."""
@@ -259,7 +267,7 @@ class Flow:
     async def _keep_conflicts(self, batch: Batch, appended: Appended) -> None:
         kept = []
         for index in appended.conflicts:
-            event = batch.events[index]
+            event = self.projection.clean(batch.events[index])
             message = "an event with this id and other content was kept before"
             kept.append(
                 Rejected(

@@ -81,6 +81,8 @@ async def request_erasure(desk: Desk, actor: Reader, key: str, body: bytes) -> E
         said = f"a reason of at most {_LONGEST_REASON} characters that names nobody, such as a number of a request"
         raise Unprocessable(f"expected {said}", path="reason")
     name, entity = _find(desk, key)
+    if name.partition(":")[2] in reason:
+        raise Unprocessable("expected a reason that does not name whom it erases: it is kept", path="reason")
     now_ms = desk.flow.now_ms()
     told = _encode({"reason": reason, "actor": actor.actor})
     await desk.flow.tell(

@@ -45,7 +45,7 @@ from abuse_service.identities.state import (
     share,
 )
 from abuse_service.identities.states import States
-from abuse_service.identities.timeline import AUDIT
+from abuse_service.identities.timeline import AUDIT, NOBODY
 
 _CUTS = frozenset({LINK_CUT, LINK_RESTORED})
 _USER_LETTER = EntityKind.USER.value
@@ -107,6 +107,8 @@ class Projection:
                 self.states.joins.stop_waiting(expired)
         elif event.type == RECORD_READ and event.source == OWN_SOURCE:
             self.states.recent.note_event(AUDIT, position, event)
+        elif event.source != OWN_SOURCE:
+            self.states.recent.note_event(NOBODY, position, event)
 
     def clean(self, event: Event) -> Event:
         """The event as it may be kept: without the person where that was erased."""
@@ -207,6 +209,8 @@ class Projection:
             self._fold(position, event, content, owner, event.identity or "", is_repeat=number > 0)
         if not named:
             joins.add_unnamed(position, event, is_waiting=not owners)
+            if not owners:
+                self.states.recent.note_event(NOBODY, position, event)
         told: set[int] = set()
         for owner, positions in found:
             self._deliver(positions, owner, position, told)

@@ -20,6 +20,9 @@ Entry = bytes
 AUDIT: EntityKey = bytes(17)
 """Whose timeline the reads of persons' records are: nobody's."""
 
+NOBODY: EntityKey = bytes(16) + b"\1"
+"""Whose timeline the events are that named nobody when they came, nor an id that somebody claimed."""
+
 ENTRY_BYTES = 16
 MOST_IN_CHUNK = 512
 SPAN_MS = 60 * 60_000
@@ -115,7 +118,7 @@ def chunks_of(entries: Sequence[Entry]) -> Iterator[Chunk]:
 
 def read_timeline(recent: Iterable[Sequence[Entry]], kept: KeptTimelines, identity: EntityKey, wish: Wish) -> Page:
     """The newest entries of an identity that fit the wish, of those in memory and those on disk."""
-    at_ms = place_of(wish.before)[0] if wish.before is not None else _LATEST_MS
+    at_ms = min(place_of(wish.before)[0], _LATEST_MS) if wish.before is not None else _LATEST_MS
     return read_page(recent, kept.chunks(identity, min(at_ms + SPAN_MS, _LATEST_MS), at_ms), wish)
 
 

@@ -6,7 +6,7 @@ comes to the same, for to scrub twice changes nothing.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from abuse_service.decisions.standing import Standing
@@ -19,7 +19,7 @@ from abuse_service.features.projection import Projection
 from abuse_service.identities.effacing import efface
 from abuse_service.identities.erasure import Erasure, Refold
 from abuse_service.identities.state import EntityState, IdentityState
-from abuse_service.identities.timeline import Entry, KeptTimelines, Wish, place_of, read_timeline
+from abuse_service.identities.timeline import NOBODY, Entry, KeptTimelines, Wish, place_of, read_timeline
 from abuse_service.telemetry import Metrics, log
 
 _LOOK_SECONDS = 0.05
@@ -82,7 +82,7 @@ class Eraser:
         metrics: Metrics,
         now_ms: Callable[[], int],
     ) -> None:
-        """``take_image`` brings the states to disk as they are; ``speaks_of_erased`` looks into a rejected event."""
+        """``take_image`` brings the states to disk as they are; ``speaks_of_erased`` looks into an event."""
         self._event_log = event_log
         self._store = store
         self._timelines = timelines
@@ -156,6 +156,7 @@ class Eraser:
                 for own in self.own_entities(entity):
                     await self._walk(own, entity, None, scrubbing)
                 self._settle(entity, refold)
+            events += await self._scrub_nobodys(scrubbing)
             await scrubbing.flush()
         except BaseException:
             for entity in entities:
@@ -177,17 +178,35 @@ class Eraser:
         erasures.settle(entity)
 
     async def _walk(self, key: EntityKey, entity: EntityKey, refold: Refold | None, scrubbing: "Scrubbing") -> int:
-        """Go through what is noted under a key, newest first; how many events there are."""
-        recent, before, events = self._projection.states.recent, None, 0
+        """Go through what is noted under a key; how many events there are."""
+        events = 0
+        async for entries in self._pages(key, scrubbing):
+            self._scrub(entries, entity, refold, scrubbing)
+            events += len(entries)
+        return events
+
+    async def _scrub_nobodys(self, scrubbing: "Scrubbing") -> int:
+        """Scrub what names nobody, is nobody's by an id, and speaks of somebody who is erased; how many there are."""
+        scrubber, owners_of, events = self._projection.erasures.scrubber, self._projection.states.joins.owners, 0
+        async for entries in self._pages(NOBODY, scrubbing):
+            for stored in self._event_log.find_all([place_of(entry)[1] for entry in entries]):
+                event = stored.event
+                if not owners_of(event.joins) and self._speaks_of_erased(event.body):
+                    scrubbing.add(stored.position, scrubber.scrub(event))
+                    events += 1
+        return events
+
+    async def _pages(self, key: EntityKey, scrubbing: "Scrubbing") -> AsyncIterator[Sequence[Entry]]:
+        """What is noted under a key, newest first, with pauses in which requests are answered."""
+        recent, before = self._projection.states.recent, None
         while True:
             wish = Wish(before=before, most=_EVENTS_AT_ONCE)
             page = read_timeline(recent.entries(key), self._timelines, key, wish)
-            self._scrub(page.entries, entity, refold, scrubbing)
-            events += len(page.entries)
+            yield page.entries
             before = page.before
             await scrubbing.pause()
             if before is None:
-                return events
+                return
 
     def _scrub(
         self, entries: Sequence[Entry], entity: EntityKey, refold: Refold | None, scrubbing: "Scrubbing"
