@@ -5,7 +5,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -132,3 +132,13 @@ def another(town: Town) -> Person:
     resident = town.resident()
     town.forget()
     return resident
+
+
+@pytest.fixture
+def crowd(town: Town) -> Iterator[list[Person]]:
+    """People with a connection each, so that they can act at once."""
+    with ExitStack() as clients:
+        own = [clients.enter_context(httpx.Client(base_url=town.running.url, timeout=30)) for _ in range(6)]
+        people = [town.resident(http=client) for client in own]
+        town.forget()
+        yield people

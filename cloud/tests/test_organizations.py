@@ -1,9 +1,6 @@
 """Organizations come and go, and so do their members."""
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from threading import Barrier
 from typing import Any
 
 import httpx
@@ -13,38 +10,13 @@ from sqlalchemy import update
 from cloud.organizations.founding import set_seats
 from cloud.organizations.models import Organization
 from cloud.story.person import Person
-from cloud.testing import Town
-
-RIVALS = 6
+from cloud.testing import Town, at_once
 
 
 @pytest.fixture
 def town(each_town: Town) -> Town:
     """Seats, owners and domains are counted in a race: on both databases."""
     return each_town
-
-
-@pytest.fixture
-def crowd(town: Town) -> Iterator[list[Person]]:
-    """People with a connection each, so that they can act at once."""
-    clients = [httpx.Client(base_url=town.running.url, timeout=30) for _ in range(RIVALS)]
-    people = [town.resident(http=client) for client in clients]
-    town.forget()
-    yield people
-    for client in clients:
-        client.close()
-
-
-def at_once(acts: list[Callable[[], httpx.Response]]) -> list[int]:
-    """Let all act at the same moment and return the statuses that they got."""
-    barrier = Barrier(len(acts))
-
-    def act(one: Callable[[], httpx.Response]) -> int:
-        barrier.wait(timeout=30)
-        return one().status_code
-
-    with ThreadPoolExecutor(len(acts)) as pool:
-        return list(pool.map(act, acts))
 
 
 def seats(town: Town, organization_id: str, number: int) -> None:
@@ -245,8 +217,8 @@ def test_one_of_two_owners_stays(town: Town, crowd: list[Person]) -> None:
     found = first.do("POST", "/organizations", json={"name": "works"}).json()["organization_id"]
     join(first, second, found, role="owner")
     town.forget()
-    statuses = at_once([lambda one=one: one.send("POST", f"/organizations/{found}/leave") for one in (first, second)])
-    assert sorted(statuses) == [204, 409]
+    answers = at_once([lambda one=one: one.send("POST", f"/organizations/{found}/leave") for one in (first, second)])
+    assert sorted(answer.status_code for answer in answers) == [204, 409]
     assert len(town.events("org.member_removed")) == 1
 
 
@@ -276,7 +248,7 @@ def test_seats_hold_in_a_race(town: Town, crowd: list[Person]) -> None:
         lambda one=one, form=form: one.send("POST", "/invitations/accept", data=form)
         for one, form in zip(invited, forms, strict=True)
     ]
-    assert sorted(at_once(acts)) == [200, 200, 409, 409, 409]
+    assert sorted(answer.status_code for answer in at_once(acts)) == [200, 200, 409, 409, 409]
     assert len(overview(owner, found)["members"]) == 3
     assert len(town.events("org.member_added")) == 2
 
@@ -289,8 +261,8 @@ def test_double_click_joins_once(town: Town, crowd: list[Person]) -> None:
     form = {"token": invited.letter_token(invited.email)}
     town.forget()
     twins = [Person(http=one.http, email=invited.email, session_token=invited.session_token) for one in crowd[1:3]]
-    statuses = at_once([lambda one=one: one.send("POST", "/invitations/accept", data=form) for one in twins])
-    assert statuses.count(200) == 1
+    answers = at_once([lambda one=one: one.send("POST", "/invitations/accept", data=form) for one in twins])
+    assert [answer.status_code for answer in answers].count(200) == 1
     assert len(town.events("org.member_added")) == 1
 
 

@@ -6,6 +6,7 @@ from uuid import uuid4
 from sqlalchemy import update
 
 from cloud.accounts.models import EmailLink
+from cloud.addresses import normalised
 from cloud.context import Cloud
 from cloud.errors import InvalidToken
 from cloud.mail.service import Letter
@@ -13,11 +14,6 @@ from cloud.tokens import Purpose
 from cloud.transactions import Work
 
 PATHS = {Purpose.SIGN_IN: "/auth/email-link", Purpose.EMAIL_CHANGE: "/account/email/confirm"}
-
-
-def normalised(email: str) -> str:
-    """Return the form in which two spellings of one address are equal."""
-    return email.strip().casefold()
 
 
 def link_address(cloud: Cloud, path: str, token: str) -> str:
@@ -38,6 +34,7 @@ def send_link(
         id=uuid4().hex,
         purpose=purpose.value,
         email=email.strip(),
+        email_normalised=normalised(email),
         user_id=user_id,
         customer_source=customer_source,
         asked_at=work.now,
@@ -46,7 +43,9 @@ def send_link(
     address = link_address(cloud, PATHS[purpose], cloud.signer.sign(purpose, link.id))
     cloud.mailer.send(
         work,
-        Letter(recipient=link.email, subject="Your link", text="Open the link to go on.", link=address),
+        Letter(
+            recipient=link.email, subject="Your link", text="Open the link to go on.", link=address, user_id=user_id
+        ),
     )
 
 

@@ -112,6 +112,7 @@ class EmailLink(Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     purpose: Mapped[str]
     email: Mapped[str]
+    email_normalised: Mapped[str] = mapped_column(index=True)
     user_id: Mapped[str | None] = mapped_column(ForeignKey("users.id"), index=True)
     customer_source: Mapped[str | None]
     asked_at: Mapped[datetime]

@@ -23,6 +23,12 @@ def join_cohort(cloud: Cloud, user_id: str, cohort: str) -> None:
         work.session.merge(CohortMember(user_id=user_id, cohort=cohort))
 
 
+def declare_bot(cloud: Cloud, user_id: str, *, is_bot: bool) -> None:
+    """Note that a program uses the account, openly; the next sign-in tells it."""
+    with cloud.transaction() as work:
+        locked_user(work, user_id).is_bot = is_bot
+
+
 def existing_user(work: Work, user_id: str) -> User:
     """Return the user, or raise `NotFound` when there is none or he was deleted."""
     user = work.session.get(User, user_id)

@@ -1,6 +1,7 @@
 """Sign-up, sign-in, the account's own pages."""
 
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import HTMLResponse
@@ -44,9 +45,19 @@ class EmailChangeRequest(BaseModel):
     email: EmailAddress
 
 
+def checked_profile(url: str) -> str:
+    parts = urlsplit(url.strip())
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not url.isprintable():
+        raise ValueError("expected the address of a page such as https://github.com/ada")
+    return url.strip()
+
+
+ProfileUrl = Annotated[str, Field(max_length=500), AfterValidator(checked_profile)]
+
+
 class WelcomeForm(BaseModel):
-    linkedin_url: str | None = Field(None, max_length=500)
-    github_url: str | None = Field(None, max_length=500)
+    linkedin_url: ProfileUrl | None = None
+    github_url: ProfileUrl | None = None
 
 
 class EntryAnswer(BaseModel):

@@ -8,15 +8,16 @@ from sqlalchemy import select
 from abuse_client.contract import AuthEventType
 from cloud.accounts.auth_events import report_auth_event
 from cloud.accounts.devices import check_device
-from cloud.accounts.email_links import normalised, send_link, use_link
+from cloud.accounts.email_links import send_link, use_link
 from cloud.accounts.linking import find_linked, link_provider
 from cloud.accounts.models import SignInAttempt, User
 from cloud.accounts.providers import Profile
+from cloud.addresses import domain_of, normalised
 from cloud.administration.domains import is_blacklisted
 from cloud.context import Cloud
 from cloud.errors import AccountBlocked, EmailUnverified, Forbidden, SignInRefused
 from cloud.network import NetworkFacts
-from cloud.organizations.sso import domain_of, find_verified, provision_member
+from cloud.organizations.sso import find_verified, provision_member
 from cloud.tokens import Purpose
 from cloud.transactions import Work
 

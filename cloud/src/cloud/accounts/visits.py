@@ -11,10 +11,11 @@ from cloud.accounts.linking import link_while_signed_in
 from cloud.accounts.models import SignInAttempt
 from cloud.accounts.providers import SSO, Profile
 from cloud.accounts.service import Entry, enter_by_provider
+from cloud.addresses import domain_of
 from cloud.context import Cloud
 from cloud.errors import Invalid, NotFound, SignInRefused
 from cloud.network import NetworkFacts
-from cloud.organizations.sso import domain_of, find_verified
+from cloud.organizations.sso import find_verified
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from cloud.accounts.deletion import delete_user
 from cloud.accounts.email_change import change_email
-from cloud.accounts.profile import existing_user, join_cohort
+from cloud.accounts.profile import declare_bot, existing_user, join_cohort
 from cloud.accounts.routes import EmailAddress
 from cloud.accounts.sessions import Admin
 from cloud.administration.audit import note
@@ -52,6 +52,10 @@ class GrantRequest(BaseModel):
 
 class CohortRequest(BaseModel):
     cohort: str = Field(min_length=1, max_length=100)
+
+
+class BotRequest(BaseModel):
+    is_bot: bool
 
 
 class EmailCorrection(BaseModel):
@@ -113,6 +117,12 @@ def post_grant(cloud: Context, admin: Admin, user_id: str, wish: GrantRequest) -
 def post_cohort(cloud: Context, admin: Admin, user_id: str, wish: CohortRequest) -> None:
     """Put a user into a cohort."""
     join_cohort(cloud, user_id, wish.cohort)
+
+
+@router.post("/users/{user_id}/bot", status_code=204)
+def post_bot(cloud: Context, admin: Admin, user_id: str, wish: BotRequest) -> None:
+    """Note whether a program uses the account."""
+    declare_bot(cloud, user_id, is_bot=wish.is_bot)
 
 
 @router.get("/reports")

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
 from cloud.database import Base
@@ -13,7 +14,10 @@ class OutgoingLetter(Base):
     __tablename__ = "outgoing_letters"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    recipient: Mapped[str] = mapped_column(index=True)
+    recipient: Mapped[str]
+    recipient_normalised: Mapped[str] = mapped_column(index=True)
+    user_id: Mapped[str | None] = mapped_column(ForeignKey("users.id"), index=True)
+    """Whom it is about, where it went to an address that is not the user's now."""
     subject: Mapped[str]
     text: Mapped[str]
     link: Mapped[str | None]

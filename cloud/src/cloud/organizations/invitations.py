@@ -4,8 +4,9 @@ from uuid import uuid4
 
 from sqlalchemy import update
 
-from cloud.accounts.email_links import link_address, normalised
+from cloud.accounts.email_links import link_address
 from cloud.accounts.models import User
+from cloud.addresses import normalised
 from cloud.context import Cloud
 from cloud.errors import Forbidden, InvalidToken
 from cloud.mail.service import Letter
@@ -29,7 +30,12 @@ def invite(cloud: Cloud, inviter_id: str, organization_id: str, email: str, role
 def send_invitation(cloud: Cloud, work: Work, organization_id: str, email: str, role: str) -> None:
     """Write the letter with the link."""
     invitation = Invitation(
-        id=uuid4().hex, organization_id=organization_id, email=email, role=role, invited_at=work.now
+        id=uuid4().hex,
+        organization_id=organization_id,
+        email=email,
+        email_normalised=normalised(email),
+        role=role,
+        invited_at=work.now,
     )
     work.session.add(invitation)
     token = cloud.signer.sign(Purpose.INVITATION, invitation.id)
@@ -54,11 +60,12 @@ def accept_invitation(cloud: Cloud, user: User, token: str) -> str:
         invitation = work.session.get(Invitation, invitation_id)
         if invitation is None or invitation.accepted_at is not None:
             raise InvalidToken
-        if normalised(invitation.email) != user.email_normalised:
+        if invitation.email_normalised != user.email_normalised:
             raise Forbidden("the invitation is for another address")
         add_member(work, invitation.organization_id, user.id, invitation.role)
         # The organization is locked by now; of two who accept at once the second finds it accepted.
         open_one = update(Invitation).where(Invitation.id == invitation_id, Invitation.accepted_at.is_(None))
-        if work.session.scalars(open_one.values(accepted_at=work.now).returning(Invitation.id)).first() is None:
+        accepted = open_one.values(accepted_at=work.now, user_id=user.id).returning(Invitation.id)
+        if work.session.scalars(accepted).first() is None:
             raise InvalidToken
         return invitation.organization_id

@@ -54,6 +54,9 @@ class Invitation(Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     organization_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"), index=True)
     email: Mapped[str]
+    email_normalised: Mapped[str] = mapped_column(index=True)
+    user_id: Mapped[str | None] = mapped_column(ForeignKey("users.id"), index=True)
+    """Whose address it was, once that is known: who accepted, or who has moved to another address since."""
     role: Mapped[str]
     invited_at: Mapped[datetime]
     accepted_at: Mapped[datetime | None]

@@ -6,8 +6,8 @@ from functools import partial
 
 from sqlalchemy import select
 
-from cloud.accounts.email_links import normalised
 from cloud.accounts.models import User
+from cloud.addresses import normalised
 from cloud.context import Cloud
 from cloud.organizations.founding import create_organization
 from cloud.organizations.invitations import send_invitation

@@ -5,7 +5,6 @@ import logging
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from cloud.accounts.email_links import normalised
 from cloud.errors import Conflict, NotFound
 from cloud.organizations.models import SsoDomain
 from cloud.organizations.roles import Role, locked_organization
@@ -13,10 +12,6 @@ from cloud.organizations.service import SeatsTaken, add_member
 from cloud.transactions import Work
 
 logger = logging.getLogger(__name__)
-
-
-def domain_of(email: str) -> str:
-    return normalised(email).rpartition("@")[2]
 
 
 def claim_domain(work: Work, organization_id: str, domain: str) -> None:
