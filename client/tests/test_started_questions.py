@@ -143,12 +143,12 @@ def test_close_leaves_none_open(sink, holding):
     """Whatever is asked while another thread closes the client, each future comes to its end."""
     sink.behave(*[holding] * 1000)
     for _ in range(3):
-        client = AbuseClient(sink.url, exit_flush_s=0.02)
+        client = AbuseClient(sink.url, max_questions=64, exit_flush_s=0.02)
         started, is_over = [], threading.Event()
 
         def ask(client=client, started=started, is_over=is_over):
             while not is_over.is_set():
-                started.append(client.start_classification({}, deadline=30))
+                started.append(client.start_classification({}, deadline=600))
 
         asking = [threading.Thread(target=ask) for _ in range(3)]
         for thread in asking:
@@ -158,7 +158,7 @@ def test_close_leaves_none_open(sink, holding):
         is_over.set()
         for thread in asking:
             thread.join()
-        assert not wait(started, 5).not_done
+        assert not wait(started, 60).not_done
 
 
 def _ask_in_child(client, results):
