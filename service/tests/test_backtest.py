@@ -249,10 +249,10 @@ def test_plan_shares_the_work() -> None:
     assert plan(0, 2, 1).spans == ()
 
 
-def run_verb(settings: Settings, *words: str, status: int = 0) -> tuple[str, str]:
+def run_verb(settings: Settings, *words: str, status: int = 0, verb: str = "backtest") -> tuple[str, str]:
     """What the verb prints, on both streams."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("ABUSE_")}
-    command = [sys.executable, "-m", "abuse_service", "backtest", *words, "--data", str(settings.data)]
+    command = [sys.executable, "-m", "abuse_service", verb, *words, "--data", str(settings.data)]
     ended = subprocess.run(
         command, capture_output=True, text=True, timeout=120, check=False, env=clean | {"COLUMNS": "200"}
     )
@@ -291,3 +291,35 @@ def test_verb_says_what_is_wrong(settings: Settings, words: tuple[str, ...], tol
     """A wish that can't be is refused before anything is played, with where and why."""
     _, error = run_verb(settings, str(settings.data.parent / "candidate.yaml"), *words, status=1)
     assert told in error
+
+
+async def tell_of_rests(data: Path, policy: Path) -> None:
+    """A user who asks often, before and after a policy with rules in shadow."""
+    async with running(data, policy=policy) as service:
+        await asked(service, "early", 9)
+        await service.versions.activate(IN_SHADOW, reason="look first", actor="ann")
+        await asked(service, "hasty", 6)
+        await asked(service, "calm", 2)
+        await service.store.settle()
+
+
+IN_SHADOW = policy_text(
+    (MANY + BLOCKED).replace("  weight:", "  mode: shadow\n  weight:"), FEATURES, "thresholds: {most: 3}"
+)
+
+
+def test_shadow_report_says_what_resting_rules_would_do(tmp_path: Path) -> None:
+    """Each rule in shadow by itself and all together, from when the policy was put in force; none is an error."""
+    (tmp_path / "active.yaml").write_text(ACTIVE)
+    asyncio.run(tell_of_rests(tmp_path / "data", tmp_path / "active.yaml"))
+    settings = Settings(data=tmp_path / "data")
+    out, _ = run_verb(settings, "shadow", "report", "--json", "--workers", "1", verb="policy")
+    findings = msgspec.json.decode(out, type=Findings)
+    assert [found.name for found in findings.policies] == ["in force", "too-many", "was-blocked", "all of them"]
+    assert findings.decisions == 8
+    assert [found.changed for found in findings.policies] == [0, 4, 0, 4]
+    assert names(findings.policies[1].newly_hit_accounts) == {"hasty"}
+    (tmp_path / "other").mkdir()
+    asyncio.run(tell_story(tmp_path / "other/data", tmp_path / "active.yaml"))
+    _, error = run_verb(Settings(data=tmp_path / "other/data"), "shadow", "report", verb="policy", status=1)
+    assert "no rule in shadow" in error

@@ -19,13 +19,15 @@ from abuse_service.cli.options import AsJson, Data, read_settings
 from abuse_service.cli.past import progress_bar
 from abuse_service.console_api.instants import iso
 from abuse_service.errors import ServiceError
+from abuse_service.policy.document import Mode
 from abuse_service.policy.policy import Policy, load_policy
-from abuse_service.policy.variations import vary
+from abuse_service.policy.variations import let_act, vary
 from abuse_service.replay.findings import Findings, Found, Share
 from abuse_service.settings import Settings
 from abuse_service.telemetry import configure_logging
 from abuse_service.wiring import open_past
 
+Workers = Annotated[int | None, typer.Option(min=1, max=64, help="Processes; without it one a core.")]
 _MOST_ROWS = 12
 
 
@@ -44,7 +46,7 @@ def backtest(
     fail_if: Annotated[
         str | None, typer.Option(help="Status 1 where this holds for the candidate: 'honest_hurt > 0.001'.")
     ] = None,
-    workers: Annotated[int | None, typer.Option(min=1, max=64, help="Processes; without it one a core.")] = None,
+    workers: Workers = None,
     as_json: AsJson = False,
 ) -> None:
     """Play the log through a policy beside the one in force, with every value as it was at each instant.
@@ -52,43 +54,61 @@ def backtest(
     Times are of decisions; ISO 8601. The service may run meanwhile.
     """
     settings = read_settings(data=data)
-    configure_logging("text", logging.WARNING)
     condition = _condition(fail_if)
     candidate = load_policy(policy)
-    names, policies, last_position = _contenders(settings, candidate, against, variations or [])
-    made = backtests.plan(
-        last_position,
-        workers or backtests.default_workers(),
-        len(policies),
-        since_ms=_instant("--from", since) if since else 0,
-        until_ms=_instant("--to", until) if until else 2**62,
-    )
-    with progress_bar("playing the log", made.steps) as progress:
-        findings = backtests.run(settings, policies, names, made, progress)
-    if as_json:
-        show.show_json(msgspec.to_builtins(findings))
-    else:
-        show_findings(findings)
+    times = (_instant("--from", since) if since else 0, _instant("--to", until) if until else 2**62)
+    findings = _play(settings, _contenders(settings, candidate, against, variations or []), times, workers)
+    show.show_json(msgspec.to_builtins(findings)) if as_json else show_findings(findings)
     failed = [one.name for one in findings.policies[1:] if condition and condition.holds(one.figures()) is True]
     if failed:
         raise ServiceError(f"{fail_if} holds for {', '.join(failed)}")
 
 
-def _contenders(
-    settings: Settings, candidate: Policy, against: str | None, variations: list[str]
-) -> tuple[list[str], list[Policy], int]:
-    """Names and policies, the one that the others are held against first; and where the log ends."""
+def shadow_report(data: Data = None, workers: Workers = None, as_json: AsJson = False) -> None:
+    """Show what the rules in shadow would have done since the policy in force was put there.
+
+    Each by itself, and all of them together, held against the policy as it is.
+    """
+    settings = read_settings(data=data)
+    with open_past(settings) as past:
+        entry = next(entry for entry in reversed(past.book.history) if entry.version == past.book.active)
+        base = past.policy(entry.version)
+    resting = [rule.text.id for rule in base.rules if rule.text.mode is Mode.SHADOW]
+    if not resting:
+        raise ServiceError("the policy in force has no rule in shadow")
+    named = [("in force", base), *((rule_id, let_act(base, [rule_id])) for rule_id in resting)]
+    if len(resting) > 1:
+        named.append(("all of them", let_act(base, resting)))
+    findings = _play(settings, named, (entry.at_ms, 2**62), workers)
+    show.show_json(msgspec.to_builtins(findings)) if as_json else show_findings(findings)
+
+
+Contenders = list[tuple[str, Policy]]
+"""Names and policies, the one that the others are held against first."""
+
+
+def _play(settings: Settings, named: Contenders, times: tuple[int, int], workers: int | None) -> Findings:
+    configure_logging("text", logging.WARNING)
+    names, policies = [name for name, _ in named], [policy for _, policy in named]
+    with open_past(settings) as past:
+        last_position = past.log.find_last_position()
+    since_ms, until_ms = times
+    made = backtests.plan(
+        last_position, workers or backtests.default_workers(), len(named), since_ms=since_ms, until_ms=until_ms
+    )
+    with progress_bar("playing the log", made.steps) as progress:
+        return backtests.run(settings, policies, names, made, progress)
+
+
+def _contenders(settings: Settings, candidate: Policy, against: str | None, variations: list[str]) -> Contenders:
     with open_past(settings) as past:
         version = past.book.find(against) if against else past.book.active
         if version is None:
             raise ServiceError("no policy was ever in force in this log")
         base = past.policy(version)
-        last_position = past.log.find_last_position()
-    named = [("in force" if against is None else version, base), ("candidate", candidate)]
-    if variations:
-        named[1:] = vary(candidate, dict(map(_variation, variations)))
-    names, policies = zip(*named, strict=True)
-    return list(names), list(policies), last_position
+    name = "in force" if against is None else version
+    tried = vary(candidate, dict(map(_variation, variations))) if variations else [("candidate", candidate)]
+    return [(name, base), *tried]
 
 
 def _variation(said: str) -> tuple[str, list[float]]:

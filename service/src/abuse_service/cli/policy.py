@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from abuse_service.cli import show
+from abuse_service.cli.backtest import shadow_report
 from abuse_service.cli.desk import Desk
 from abuse_service.cli.options import AsJson, Data, Reason, Url, open_desk
 from abuse_service.policy.diff import diff
@@ -18,6 +19,10 @@ from abuse_service.policy.policy import Policy, load_policy, read_document
 from abuse_service.policy.source import read_source
 
 app = typer.Typer(no_args_is_help=True, help="The policy: try it, compare it, explain it, change it while it runs.")
+
+shadow_app = typer.Typer(no_args_is_help=True, help="Rules that are recorded and do nothing: what they would do.")
+shadow_app.command("report")(shadow_report)
+app.add_typer(shadow_app, name="shadow")
 
 Draft = Annotated[Path, typer.Argument(metavar="PATH", help="Policy: a file, or a folder of *.yaml.")]
 Side = Annotated[str, typer.Argument(metavar="POLICY", help="A file, a folder, or a version of the service.")]

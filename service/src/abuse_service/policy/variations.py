@@ -1,12 +1,13 @@
-"""A policy with other thresholds: what a grid tries."""
+"""A policy with other thresholds, or with rules that act: what a backtest tries."""
 
 import difflib
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import msgspec
 
 from abuse_service.errors import PolicyError
+from abuse_service.policy.document import Mode
 from abuse_service.policy.policy import Policy
 
 MOST_VARIATIONS = 64
@@ -32,3 +33,12 @@ def vary(policy: Policy, grid: Mapping[str, Sequence[float]]) -> Iterator[tuple[
         varied = said | {"thresholds": said["thresholds"] | chosen}
         name = ", ".join(f"{threshold}={value:g}" for threshold, value in chosen.items())
         yield name, Policy(msgspec.yaml.encode(varied).decode(), must_pass=False)
+
+
+def let_act(policy: Policy, rule_ids: Collection[str]) -> Policy:
+    """The policy with these rules live that run in shadow. Raises `PolicyError` where a law forbids what they do."""
+    said = msgspec.yaml.decode(policy.text.encode())
+    for rule in said["rules"]:
+        if rule["id"] in rule_ids and rule.get("mode") == Mode.SHADOW:
+            rule["mode"] = str(Mode.LIVE)
+    return Policy(msgspec.yaml.encode(said).decode(), must_pass=False)
