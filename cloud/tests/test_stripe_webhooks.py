@@ -128,6 +128,23 @@ def test_unknown_owner_is_left_out(town: Town) -> None:
     assert arrived["data"] == event
 
 
+def test_owner_is_looked_up_at_stripe(town: Town, user: Person, customer: str) -> None:
+    """A dispute about a charge that we never heard of is joined by the customer that Stripe names."""
+    webhooks = town.running.stripe.webhooks
+    webhooks.hold()
+    buy(user, 900)
+    unheard = next(town.running.stripe.every("payment_intent", customer=customer))
+    assert_forwarded(*sent(town, "charge.dispute.created", dispute(unheard, "fraudulent")), user)
+    webhooks.release()
+
+
+def test_failed_look_up_fails_no_webhook(town: Town) -> None:
+    """A charge that Stripe does not know either is forwarded without an owner."""
+    warning = fraud_warning({"id": "pi_of_nobody", "latest_charge": "ch_of_nobody"})
+    event, arrived = sent(town, "radar.early_fraud_warning.created", warning)
+    assert arrived["data"] == event
+
+
 def test_organization_customer_names_both(town: Town, user: Person) -> None:
     """An organization's customer names no person; the payment's own metadata does, and both are told."""
     found = user.do("POST", "/organizations", json={"name": "works"}).json()["organization_id"]
