@@ -19,6 +19,7 @@ from cloud.billing.routes import router as billing
 from cloud.context import Cloud
 from cloud.database import migrate
 from cloud.errors import CloudError, answer_cloud_error, error_response
+from cloud.gateway.routes import endpoints as gateway_endpoints
 from cloud.gateway.routes import router as gateway
 from cloud.mail.routes import router as mail
 from cloud.organizations.admin_routes import router as organizations_administration
@@ -45,6 +46,8 @@ def create_app(cloud: Cloud) -> FastAPI:
     """Return the application around the cloud's parts; it brings the tables up to date when it starts."""
     app = FastAPI(title="cloud", lifespan=live)
     app.state.cloud = cloud
+    # First, since of a cloud's requests nearly all are these.
+    app.router.routes.extend(gateway_endpoints)
     for router in (
         accounts,
         visits,

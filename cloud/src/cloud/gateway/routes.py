@@ -1,7 +1,6 @@
 """The gateway's addresses, each in the shape of its API."""
 
 import logging
-from collections.abc import Awaitable, Callable
 from typing import cast
 
 from fastapi import APIRouter
@@ -9,6 +8,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import HTTPConnection, Request
+from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from abuse_client.gateway import Refusal
@@ -49,10 +49,21 @@ async def get_models() -> dict[str, object]:
     return {"object": "list", "data": models, "has_more": False, "first_id": names[0], "last_id": names[-1]}
 
 
-def answer_in(dialect: Dialect) -> Callable[[Request], Awaitable[Response]]:
-    """Return what answers the requests of one API, refusals and failures in its own shape too."""
+class Endpoint:
+    """Answers the requests of one API, with refusals and failures in its own shape too.
 
-    async def answer(request: Request) -> Response:
+    A bare ASGI application: what a framework does for a request would be most of what the gateway does for it.
+    """
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self._answer(Request(scope, receive))
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        dialect = self._dialect
         try:
             return await answer_request(dialect, request)
         except CloudError as error:
@@ -63,18 +74,8 @@ def answer_in(dialect: Dialect) -> Callable[[Request], Awaitable[Response]]:
             logger.error("%s: the database failed: %s", dialect.path, type(error).__name__)
             return refuse(dialect, Refusal(status=503, code="unavailable", message="the database fails; try again"))
 
-    return answer
 
-
-for each in DIALECTS:
-    router.add_api_route(
-        each.path,
-        answer_in(each),
-        methods=["POST"],
-        response_model=None,
-        name=each.feature,
-        summary=f"Answer a request of the API {each.feature}, whole or streamed.",
-    )
+endpoints = [Route(f"/v1{each.path}", Endpoint(each), methods=["POST"], name=each.feature) for each in DIALECTS]
 
 
 async def answer_request(dialect: Dialect, request: Request) -> Response:

@@ -6,7 +6,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx
+import aiohttp
 
 from abuse_client import AsyncAbuseClient
 from abuse_client.gateway import AsyncGuard, Passage, Refusal
@@ -24,6 +24,7 @@ from cloud.gateway.upstreams import (
     is_about_our_key,
     is_json,
     is_stream,
+    is_success,
     passed_headers,
 )
 
@@ -110,7 +111,7 @@ async def ask(gateway: Gateway, asked: LlmRequest, passage: Passage) -> Answer |
     """Have the provider answer."""
     response = await gateway.upstreams.send(asked)
     headers = passed_headers(response) | {MODEL_HEADER: asked.model.name}
-    if not response.is_success:
+    if not is_success(response):
         return await refused(response, asked, headers)
     account = Account(gateway.cloud, asked, passage)
     if not asked.is_streamed:
@@ -120,28 +121,28 @@ async def ask(gateway: Gateway, asked: LlmRequest, passage: Passage) -> Answer |
             raise Garbage
         account.take(answer)
         await asyncio.shield(gateway.keep(account.settle()))
-        return Answer(status=response.status_code, headers=headers, body=body)
+        return Answer(status=response.status, headers=headers, body=body)
     if not is_stream(response):
-        await response.aclose()
+        response.close()
         raise Garbage
     return StreamedAnswer(headers=headers, stream=Stream(response, asked, account, gateway.keep))
 
 
-async def refused(response: httpx.Response, asked: LlmRequest, headers: dict[str, str]) -> Answer:
+async def refused(response: aiohttp.ClientResponse, asked: LlmRequest, headers: dict[str, str]) -> Answer:
     """Pass the provider's refusal on, unless it is none that the caller could understand."""
     body = await read_whole(response)
     if is_about_our_key(response, asked):
-        logger.error("%s refuses us with status %d", asked.model.provider, response.status_code)
+        logger.error("%s refuses us with status %d", asked.model.provider, response.status)
         raise KeyRefused
     if not is_json(response):
         raise Garbage
-    return Answer(status=response.status_code, headers=headers, body=body)
+    return Answer(status=response.status, headers=headers, body=body)
 
 
-async def read_whole(response: httpx.Response) -> bytes:
+async def read_whole(response: aiohttp.ClientResponse) -> bytes:
     try:
-        return await response.aread()
-    except httpx.HTTPError as error:
+        return await response.read()
+    except (aiohttp.ClientError, TimeoutError) as error:
         raise Outage from error
     finally:
-        await response.aclose()
+        response.close()

@@ -7,7 +7,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
-import httpx
+import aiohttp
 import msgspec
 
 from cloud.gateway.accounting import Account
@@ -30,7 +30,7 @@ class Stream:
     Then the provider is hung up on too, and what came until then is what the answer cost.
     """
 
-    def __init__(self, response: httpx.Response, asked: LlmRequest, account: Account, keep: Keep) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, asked: LlmRequest, account: Account, keep: Keep) -> None:
         self._response = response
         self._asked = asked
         self._account = account
@@ -41,13 +41,13 @@ class Stream:
         """Yield the events as they came, several at once where they came so."""
         reading = Reading(self._asked, self._account)
         try:
-            async for chunk in self._response.aiter_raw():
+            async for chunk in self._response.content.iter_any():
                 passed = reading.take(chunk)
                 if reading.is_over:
                     await asyncio.shield(self._settle())
                 if passed:
                     yield passed
-        except (httpx.HTTPError, EndlessEvent) as error:
+        except (aiohttp.ClientError, TimeoutError, EndlessEvent) as error:
             logger.warning("a stream broke off: %s", type(error).__name__)
         await asyncio.shield(self._settle())
         if not reading.is_whole:
@@ -66,7 +66,7 @@ class Stream:
         try:
             await self._account.settle()
         finally:
-            await self._response.aclose()
+            self._response.close()
 
 
 class EndlessEvent(Exception):

@@ -1,14 +1,13 @@
 """The providers at their configured addresses: one request each, its answer whole or still open."""
 
-from typing import Any
-
-import httpx
+import aiohttp
 
 from cloud.gateway.dialects import Dialect
 from cloud.gateway.llm_request import LlmRequest
 from cloud.settings import Settings, UpstreamSettings
 
-MAX_KEPT_CONNECTIONS = 200
+KEPT_SECONDS = 4.0
+"""Shorter than servers usually keep one, so that none is used that its other end just closes."""
 CONNECT_SECONDS = 10.0
 
 
@@ -34,33 +33,34 @@ class KeyRefused(Outage):
 
 
 class Upstreams:
-    """All providers, over connections that are kept."""
+    """All providers, over connections that are kept. It belongs to the event loop that it is made in."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._http = httpx.AsyncClient(
-            timeout=httpx.Timeout(settings.upstream_timeout_seconds, connect=CONNECT_SECONDS),
+        self._http = aiohttp.ClientSession(
             # A stream holds its connection for minutes, so their number is the callers', not ours.
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=MAX_KEPT_CONNECTIONS),
-            headers={"accept-encoding": "identity"},
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT_SECONDS),
+            timeout=aiohttp.ClientTimeout(
+                total=None, connect=CONNECT_SECONDS, sock_read=settings.upstream_timeout_seconds
+            ),
+            headers={"accept-encoding": "identity", "user-agent": "cloud"},
+            # What one caller is told must not be told of another.
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
         )
 
-    async def send(self, asked: LlmRequest) -> httpx.Response:
+    async def send(self, asked: LlmRequest) -> aiohttp.ClientResponse:
         """Send the request and return the answer with its body still to come. Raises `Outage`."""
         upstream = self._upstream(asked.model.provider, asked.dialect)
-        request = self._http.build_request(
-            "POST",
-            upstream.url.rstrip("/") + asked.dialect.path,
-            content=asked.upstream_body(),
-            headers=asked.headers | credentials(asked, upstream),
-        )
+        address = upstream.url.rstrip("/") + asked.dialect.path
+        headers = asked.headers | credentials(asked, upstream)
         try:
-            return await self._http.send(request, stream=True)
-        except httpx.HTTPError as error:
+            return await self._http.post(address, data=asked.upstream_body(), headers=headers, allow_redirects=False)
+        except (aiohttp.ClientError, TimeoutError) as error:
             raise Outage from error
 
     async def close(self) -> None:
-        await self._http.aclose()
+        await self._http.close()
 
     def _upstream(self, provider: str, dialect: Dialect) -> UpstreamSettings:
         named = self._settings.upstreams
@@ -74,20 +74,24 @@ def credentials(asked: LlmRequest, upstream: UpstreamSettings) -> dict[str, str]
     return {asked.dialect.key_header: asked.dialect.key_prefix + key} if key else {}
 
 
-def is_about_our_key(response: httpx.Response, asked: LlmRequest) -> bool:
+def is_about_our_key(response: aiohttp.ClientResponse, asked: LlmRequest) -> bool:
     """Say whether the provider refuses us and not the caller: to him it would read as if his session were bad."""
-    return asked.caller.own_key is None and response.status_code in (401, 402, 403)
+    return asked.caller.own_key is None and response.status in (401, 402, 403)
 
 
-def is_json(response: httpx.Response) -> bool:
+def is_success(response: aiohttp.ClientResponse) -> bool:
+    return 200 <= response.status < 300
+
+
+def is_json(response: aiohttp.ClientResponse) -> bool:
     return "json" in response.headers.get("content-type", "")
 
 
-def is_stream(response: httpx.Response) -> bool:
+def is_stream(response: aiohttp.ClientResponse) -> bool:
     return "text/event-stream" in response.headers.get("content-type", "")
 
 
-def passed_headers(response: httpx.Response) -> dict[str, Any]:
+def passed_headers(response: aiohttp.ClientResponse) -> dict[str, str]:
     """Return the provider's headers that its clients read."""
     return {name: response.headers[name] for name in PASSED if name in response.headers}
 
