@@ -1,5 +1,6 @@
 """What a provider gets to see, at which address."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,12 +8,17 @@ from pathlib import Path
 import httpx
 import pytest
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from cloud.running import run_cloud, run_server
 from cloud.story.person import Person
 
 ANSWER = {"id": "a-1", "type": "message", "usage": {"input_tokens": 1, "output_tokens": 1}}
+
+
+CHUNK = {"id": "a-1", "choices": [{"index": 0, "delta": {"content": "é"}, "finish_reason": "stop"}]}
+STREAM = [f"data: {json.dumps(CHUNK)}\r\n\r", "\n: a comment\n\ndata: {nonsense\n\ndata: [DO", "NE]\n\n"]
+"""Events that are cut anywhere, end in either way, and hold what is no JSON."""
 
 
 @dataclass(kw_only=True)
@@ -23,11 +29,16 @@ class Provider:
     paths: list[str] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    ports: list[int] = field(default_factory=list)
+    """Of the other ends, one a connection."""
 
     async def answer(self, request: Request) -> Response:
         self.paths.append(request.url.path)
         self.bodies.append(await request.body())
         self.headers.append(dict(request.headers))
+        self.ports.append(request.client.port if request.client else 0)
+        if b'"stream":true' in self.bodies[-1]:
+            return StreamingResponse(iter(STREAM), media_type="text/event-stream")
         return JSONResponse(ANSWER)
 
 
@@ -77,6 +88,25 @@ def test_stream_is_asked_for_its_usage(provider: Provider, person: Person) -> No
     raw = '{"model":"open/swift-1","messages":[],"stream":true,"stream_options":{"include_obfuscation":false}}'
     person.send("POST", "/v1/chat/completions", content=raw.encode())
     assert provider.bodies[-1].endswith(b'"stream_options":{"include_obfuscation":false,"include_usage":true}}')
+
+
+def test_stream_passes_to_the_byte(provider: Provider, person: Person) -> None:
+    """Events of a stream reach the reader as they were written, comments and nonsense too."""
+    raw = b'{"model":"open/swift-1","messages":[],"stream":true}'
+    assert person.send("POST", "/v1/chat/completions", content=raw).text == "".join(STREAM)
+
+
+def test_connections_are_used_again(provider: Provider, person: Person) -> None:
+    """One request after the other, whole or streamed and left at its last event, takes the same connection."""
+    provider.ports.clear()
+    for tail in ("", ',"stream":true') * 6:
+        raw = f'{{"model":"open/swift-1","messages":[]{tail}}}'
+        with person.http.stream("POST", "/v1/chat/completions", content=raw.encode()) as response:
+            for line in response.iter_lines():
+                if "DONE" in line:
+                    break
+    # A busy machine may ask again before a stream's end has come; each left stream would cost a connection otherwise.
+    assert len(set(provider.ports)) < 4
 
 
 def test_each_api_has_its_address_and_key(provider: Provider, person: Person) -> None:

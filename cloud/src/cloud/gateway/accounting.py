@@ -25,7 +25,8 @@ class Account:
         self._asked = asked
         self._passage = passage
         # The true upstream cost, also of what its reader gets for nothing or pays for himself.
-        self._meter = Meter(passage, self._cost, prompt_characters=asked.prompt_characters())
+        prompt_characters = asked.prompt_characters() if asked.is_streamed else 0
+        self._meter = Meter(passage, self._cost, prompt_characters=prompt_characters)
 
     def take(self, piece: object) -> None:
         """Take in an answer or a piece of one; what a provider sends never breaks the answer."""

@@ -16,6 +16,7 @@ from cloud.gateway.llm_request import LlmRequest
 logger = logging.getLogger(__name__)
 
 MAX_EVENT_BYTES = 16 * 2**20
+END_SECONDS = 1.0
 EVENT_END = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 DONE = b"[DONE]"
 CUT = ("upstream_cut", "the provider broke off in the middle of its answer")
@@ -34,12 +35,13 @@ class Stream:
         self._response = response
         self._asked = asked
         self._account = account
+        self._reading = Reading(asked, account)
         self._keep = keep
         self._settling: asyncio.Task[None] | None = None
 
     async def pieces(self) -> AsyncIterator[bytes]:
         """Yield the events as they came, several at once where they came so."""
-        reading = Reading(self._asked, self._account)
+        reading = self._reading
         try:
             async for chunk in self._response.content.iter_any():
                 passed = reading.take(chunk)
@@ -55,18 +57,26 @@ class Stream:
 
     def hang_up(self) -> None:
         """Account for what came, if that was not done, and leave the provider alone."""
+        if self._reading.is_over and not self._response.content.at_eof():
+            _ = self._keep(self._await_end())
+        else:
+            self._response.close()
         _ = self._settle()
+
+    async def _await_end(self) -> None:
+        # Readers leave at the last event; a moment later the connection is free for another request.
+        try:
+            async with asyncio.timeout(END_SECONDS):
+                await self._response.read()
+        except (aiohttp.ClientError, TimeoutError):
+            pass
+        finally:
+            self._response.close()
 
     def _settle(self) -> asyncio.Task[None]:
         if self._settling is None:
-            self._settling = self._keep(self._end())
+            self._settling = self._keep(self._account.settle())
         return self._settling
-
-    async def _end(self) -> None:
-        try:
-            await self._account.settle()
-        finally:
-            self._response.close()
 
 
 class EndlessEvent(Exception):
