@@ -1,14 +1,28 @@
 """Answers as text for people."""
 
 import json
+import re
 from typing import Any
 
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
+from rich.text import Text
 
-out = Console(soft_wrap=True)
+_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Signs that a terminal obeys, and those that turn the direction of writing."""
+
+
+class Screen(Console):
+    """A terminal that shows what senders wrote and is never steered by it."""
+
+    def render_str(self, text: str, **said: Any) -> Text:
+        """The text, each sign that would steer as U+FFFD; styles come as markup."""
+        return super().render_str(_STEERING.sub("\ufffd", text), **said)
+
+
+out = Screen(soft_wrap=True)
 
 VERDICT_STYLES = {"ALLOW": "green", "CHALLENGE": "yellow", "SOFT_BLOCK": "dark_orange", "HARD_BLOCK": "bold red"}
 
