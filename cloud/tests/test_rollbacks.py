@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from cloud.story.person import Person
 from cloud.testing import Town
 from cloud.testing.stripe_desk import (
     dispute,
@@ -37,9 +39,25 @@ def failing_commits() -> Iterator[None]:
         event.remove(Session, "before_commit", fail)
 
 
+def asking(person: Person, path: str, **wish: Any) -> Callable[[], Any]:
+    """Return the flow that this request is."""
+    return lambda: person.send("POST", path, json=wish)
+
+
 def flows(town: Town) -> list[Flow]:
     """Prepare every flow that reports, up to its last request."""
     admin, user, member, invited, target, blocked = town.admin, *(town.resident() for _ in range(5))
+    many, reason, domain = (
+        [town.resident().kilo_user_id for _ in range(2)],
+        f"farm {uuid4().hex}",
+        f"{uuid4().hex}.example",
+    )
+    town.resident(email=f"eve@{domain}")
+    lifted = {"kilo_user_ids": [town.resident().kilo_user_id], "reason": reason}
+    admin.do("POST", "/admin/users/bulk-block", json=lifted)
+    window = {"since": "2026-01-01T00:00:00Z", "until": "2100-01-01T00:00:00Z"}
+    admin.do("POST", "/admin/promo-codes", json={"code": domain, "microdollars": 5, "reason": "fair"})
+    settled = f"/admin/users/{town.resident().kilo_user_id}/cancel-and-refund"
     found = user.do("POST", "/organizations", json={"name": "works"}).json()["organization_id"]
     path, invitations = f"/admin/users/{target.kilo_user_id}", f"/organizations/{found}/invitations"
     for person in (member, invited):
@@ -49,6 +67,9 @@ def flows(town: Town) -> list[Flow]:
     admin.do("POST", f"/admin/users/{blocked.kilo_user_id}/block", json={"reason": "spam"})
     customer = user.do("POST", "/billing/customer").json()["stripe_customer_id"]
     intent = payment_intent(customer, 500, user.kilo_user_id)
+    loser = town.resident()
+    lost = payment_intent(loser.do("POST", "/billing/customer").json()["stripe_customer_id"], 500, loser.kilo_user_id)
+    town.desk.post("payment_intent.succeeded", lost).raise_for_status()
     unblock = f"/admin/users/{blocked.kilo_user_id}/unblock"
     webhooks: list[tuple[str, Any, Any]] = [
         ("payment_method.attached", payment_method(customer, "fp"), None),
@@ -58,6 +79,7 @@ def flows(town: Town) -> list[Flow]:
         ("charge.dispute.funds_withdrawn", dispute(intent, "fraudulent"), None),
         ("radar.early_fraud_warning.created", fraud_warning(intent), None),
         ("payment_intent.succeeded", intent, None),
+        ("charge.dispute.closed", dispute(lost, "fraudulent") | {"status": "lost"}, None),
         ("customer.subscription.created", subscription(customer, "tier_19"), None),
         ("invoice.paid", paid_invoice(customer, "tier_19", 1_900), None),
     ]
@@ -67,6 +89,12 @@ def flows(town: Town) -> list[Flow]:
         ("block", lambda: admin.send("POST", f"{path}/block", json={"reason": "spam"})),
         ("unblock", lambda: admin.send("POST", unblock, json={"reason": "appeal"})),
         ("grant", lambda: admin.send("POST", f"{path}/credits", json={"microdollars": 1, "note": "n"})),
+        ("bulk block", asking(admin, "/admin/users/bulk-block", kilo_user_ids=many, reason="r")),
+        ("bulk unblock", asking(admin, "/admin/users/bulk-unblock", blocked_reason=reason, reason="r", **window)),
+        ("blacklist", asking(admin, "/admin/domains", domain=domain, reason="r")),
+        ("refund", asking(admin, settled, reason="r")),
+        ("code", asking(loser, "/billing/codes", code=domain)),
+        ("team grant", asking(admin, f"/admin/organizations/{found}/credits", microdollars=1, note="n")),
         ("e-mail", lambda: user.send("POST", "/account/email/confirm", data={"token": confirmation})),
         ("found", lambda: user.send("POST", "/organizations", json={"name": "more"})),
         ("accept", lambda: invited.send("POST", "/invitations/accept", data={"token": invitation})),
@@ -84,7 +112,7 @@ def test_failed_commit_reports_nothing(town: Town) -> None:
     with failing_commits():
         answers = {name: act().status_code for name, act in prepared}
     assert answers == dict.fromkeys(answers, 503)
-    assert len(answers) == 18
+    assert len(answers) == 25
     assert [event["type"] for event in town.events()] == []
 
 
