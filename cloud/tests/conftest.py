@@ -14,6 +14,7 @@ import httpx
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
+from cloud.billing.ledger import list_discrepancies
 from cloud.local.upstream import Pace
 from cloud.running import run_cloud
 from cloud.story.person import Person
@@ -101,11 +102,16 @@ def slow_town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def each_town(request: pytest.FixtureRequest) -> Town:
-    """The town on either database: a module whose tests shall hold on both makes it its `town`."""
+def each_town(request: pytest.FixtureRequest) -> Iterator[Town]:
+    """The town on either database: a module whose tests shall hold on both makes it its `town`.
+
+    Whatever a test does there, each balance is what its postings add up to.
+    """
     found: Town = request.getfixturevalue("one_town" if request.param == "sqlite" else "postgres_town")
     found.forget()
-    return found
+    yield found
+    with found.running.cloud.database.reading() as session:
+        assert list_discrepancies(session) == []
 
 
 @pytest.fixture

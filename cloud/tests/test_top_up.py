@@ -158,6 +158,19 @@ def test_lost_answer_charges_once(town: Town, user: Person, monkeypatch: pytest.
     assert charges(town, user) == 2
 
 
+def test_organization_is_topped_up(town: Town, user: Person) -> None:
+    """An organization's card tops its own balance up, and the purchase names who set it up."""
+    organization = user.do("POST", "/organizations", json={"name": "works"}).json()["organization_id"]
+    owner, named = Owner(user_id=user.kilo_user_id, organization_id=organization), {"organization_id": organization}
+    user.pay(user.do("POST", "/billing/credits", json={"amount_cents": 1_000} | named).json())
+    user.do("PUT", "/billing/auto-top-up", json=WISH | named)
+    town.forget()
+    use(town, owner, 6_000_000)
+    assert (left(town, owner), left(town, Owner(user_id=user.kilo_user_id))) == (24_000_000, 0)
+    [event] = town.events("billing.credit_purchased")
+    assert (event["data"]["kilo_user_id"], event["data"]["organization_id"]) == (user.kilo_user_id, organization)
+
+
 def test_removed_card_switches_off(town: Town, user: Person) -> None:
     """A card that was taken away is not charged, and the top-up ends."""
     owner = prepare(town, user)

@@ -98,6 +98,20 @@ def take_back(work: Work, account: str, microdollars: int, *, kind: str, payment
     return True
 
 
+def restore(work: Work, payment_id: str, *, kind: str, stripe_id: str) -> None:
+    """Undo what went back for the payment, once for the Stripe id: the money is ours again, and the credits his."""
+    gone = select(Posting).where(Posting.note == payment_id, Posting.kind == kind)
+    claimed: str | None = stripe_id
+    for posting in work.session.scalars(gone.order_by(Posting.id)).all():
+        note = f"undoes {posting.id}"
+        amount = posting.microdollars
+        if post_once(work, posting.credited, posting.debited, amount, kind=kind, note=note, stripe_id=claimed) is None:
+            return
+        claimed = None
+        raised = update(Balance).where(Balance.account == posting.debited)
+        work.session.execute(raised.values(microdollars=Balance.microdollars + amount))
+
+
 def reclaim(work: Work, account: str, payment_id: str) -> None:
     """Take from the credits of a payment what went back before they were booked, and cost us in the meantime."""
     ours = (House.SHORTFALL.value, House.SEATS.value)

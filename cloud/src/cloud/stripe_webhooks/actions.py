@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from cloud.administration.service import ban_automatically
 from cloud.billing.auto_top_up import end_declined, end_paid
-from cloud.billing.ledger import House, account_behind, account_of, post_once, reclaim, take_back
+from cloud.billing.ledger import House, account_behind, account_of, post_once, reclaim, restore, take_back
 from cloud.billing.owners import Owner, lock_owner
 from cloud.billing.passes import follow_subscription, take_paid_invoice
 from cloud.billing.payments import Purpose
@@ -118,6 +118,13 @@ def take_withdrawal(cloud: Cloud, work: Work, notice: Notice, owner: Owner) -> N
         give_back(work, notice, owner, microdollars, kind="dispute")
 
 
+def take_reinstatement(cloud: Cloud, work: Work, notice: Notice, owner: Owner) -> None:
+    """Give the credits of a dispute that was won back, without a purchase."""
+    payment_id = id_of(notice.subject.get("payment_intent")) or ""
+    lock_owner(work, payment_id)
+    restore(work, payment_id, kind="dispute", stripe_id=f"{subject_id(notice)}-reinstated")
+
+
 def take_closed_dispute(cloud: Cloud, work: Work, notice: Notice, owner: Owner) -> None:
     """Block who disputed a payment of his own when the dispute is accepted, here or on Stripe's own pages."""
     if notice.subject.get("status") == "lost" and owner.user_id is not None:
@@ -174,5 +181,6 @@ ACTIONS: dict[str, Action] = {
     "invoice.paid": take_invoice,
     "refund.created": take_refund,
     "charge.dispute.funds_withdrawn": take_withdrawal,
+    "charge.dispute.funds_reinstated": take_reinstatement,
     "charge.dispute.closed": take_closed_dispute,
 }
