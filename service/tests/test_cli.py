@@ -43,23 +43,6 @@ def test_identity_shows_the_record(told):
     assert view["record"]["is_blocked"] is True
 
 
-def test_no_sender_steers_the_terminal(told):
-    """Escape sequences in ids and addresses reach no terminal; as JSON they are escapes."""
-    steering = "\x1b]0;title\x07\x1b[2J\u202e"
-    said = {"kilo_user_id": f"s{steering}", "event_type": "signup", "email": f"a{steering}@steer.test"}
-    assert told.post("/api/auth-event", said).status_code == 200
-    told.events({"type": f"game{steering}", "data": {}}, {"type": f"game{steering}", "data": {"kilo_user_id": "s"}})
-    for verb in (
-        ("identity", f"user:s{steering}", "--all"),
-        ("cluster", f"user:s{steering}"),
-        ("find", "--domain", "steer.test"),
-        ("tail",),
-    ):
-        text = run_verb(*verb, "--data", told.data, FORCE_COLOR="1")
-        assert "\ufffd" in text
-        assert [sign for sign in ("\x1b]", "\x1b[2J", "\x07", "\u202e") if sign in text] == []
-
-
 def test_explain_names_the_reason(told):
     """`explain` says in a sentence why, with the rule and the values that it read."""
     text = run_verb("explain", told.request_id, "--data", told.data)
@@ -214,3 +197,20 @@ def test_export_holds_everything(run_service, tmp_path):
 
 
 PURCHASE = {"kilo_user_id": "ada", "microdollars_acquired": 5}
+
+
+def test_no_sender_steers_the_terminal(told):
+    """Escape sequences in ids and addresses reach no terminal; as JSON they are escapes."""
+    steering = "\x1b]0;title\x07\x1b[2J\u202e"
+    said = {"kilo_user_id": f"s{steering}", "event_type": "signup", "email": f"a{steering}@steer.test"}
+    assert told.post("/api/auth-event", said).status_code == 200
+    told.events({"type": f"game{steering}", "data": {}}, {"type": f"game{steering}", "data": {"kilo_user_id": "s"}})
+    for verb in (
+        ("identity", f"user:s{steering}", "--all"),
+        ("cluster", f"user:s{steering}"),
+        ("find", "--domain", "steer.test"),
+        ("tail",),
+    ):
+        text = run_verb(*verb, "--data", told.data, FORCE_COLOR="1")
+        assert "\ufffd" in text
+        assert [sign for sign in ("\x1b]", "\x1b[2J", "\x07", "\u202e") if sign in text] == []
