@@ -19,6 +19,7 @@ from abuse_service.errors import RefusedToStart, StorageUnavailable
 from abuse_service.settings import Settings
 from abuse_service.storage.directory import DATABASE_NAME, FORMAT_VERSION
 from abuse_service.storage.key_file import key_file_beside
+from abuse_service.storage.states import TABLES
 from abuse_service.testing import NOW_MS, event, stripe_event
 from abuse_service.testing.lives import OTHER, USER, ask, erase, running, send, tell_life
 from abuse_service.wiring import Service, back_up, compare_rebuilt, rebuild, verify
@@ -155,8 +156,10 @@ def test_indexes_and_image_are_checked(data: Path) -> None:
         connection.execute("DELETE FROM scrubbed WHERE position = ?", (scrubbed,))
         other = connection.execute("SELECT min(position) FROM scrubbed").fetchone()[0]
         connection.execute("UPDATE scrubbed SET body = CAST(body || 'x' AS BLOB) WHERE position = ?", (other,))
-        connection.execute("UPDATE state_07 SET body = x'c1'")
-        states = connection.execute("SELECT count(*) FROM state_07").fetchone()[0]
+        # Which of the tables hold states, the directory's key decides.
+        counts = {table: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in TABLES}
+        table, states = max(counts.items(), key=lambda found: found[1])
+        connection.execute(f"UPDATE {table} SET body = x'c1'")
         connection.execute("INSERT INTO request VALUES (900000001, 900000001)")
     found = faults(data)
     told = dict(found)
