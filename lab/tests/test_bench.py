@@ -40,6 +40,7 @@ GOALS = {
         "memory_vs_setting": 1.1,
     },
     "identities": {"read_vs_sqlite": 0.5, "update_vs_sqlite": 0.5, "timeline_p99_vs_query": 3},
+    "backtest": {"vs_bare_loop": 0.15, "two_cores": 1.7},
 }
 MAY_BE_ZERO = {"lost_outage", "lost_exit", "lost_fork", "loop_stall_ms"}
 

@@ -52,6 +52,9 @@ BLOCKED = """\
   action: log
   cases: [{name: once, given: {blocks_1d: 1}, fires: true}, {name: never, given: {blocks_1d: 0}, fires: false}]
 """
+WATCHED = MANY.replace("asks_1h >=", "listed.watched && asks_1h >=").replace(
+    "asks_1h: 9", "asks_1h: 9, listed.watched: true"
+)
 ACTIVE = policy_text(MANY, FEATURES, "thresholds: {most: 5}")
 CANDIDATE = policy_text(MANY, FEATURES, "thresholds: {most: 3}")
 WITH_BLOCKS = policy_text(MANY + BLOCKED, FEATURES, "thresholds: {most: 5}")
@@ -214,6 +217,21 @@ def test_same_policy_changes_nothing(settings: Settings) -> None:
     """Held against itself a policy changes no decision, and what is recorded is what comes out."""
     found: Found = backtest(settings, ACTIVE, ACTIVE).policies[1]
     assert (found.changed, found.newly_hit, found.newly_spared) == (0, 0, 0)
+
+
+def test_policies_share_what_they_read_only_where_it_means_the_same(settings: Settings) -> None:
+    """A feature of one name that is kept otherwise, or another list, is read by each policy for itself."""
+    narrow = policy_text(MANY, FEATURES.replace("window: 1h", "window: 1m", 1), "thresholds: {most: 3}")
+    listing = policy_text(
+        WATCHED,
+        FEATURES,
+        'thresholds: {most: 1}\nlists: {watched: ["user:visitor"]}',
+    )
+    for text in (narrow, listing, CANDIDATE):
+        [alone] = backtest(settings, text).policies
+        beside = backtest(settings, ACTIVE, text).policies[1]
+        assert (beside.verdicts, beside.hit) == (alone.verdicts, alone.hit)
+    assert backtest(settings, ACTIVE, listing).policies[1].verdicts["SOFT_BLOCK"] == 2
 
 
 def test_share_has_wilsons_interval() -> None:

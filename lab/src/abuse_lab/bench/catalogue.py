@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from abuse_lab.bench import classify, client, features, identities, ingest, links, memory, rules, start
+from abuse_lab.bench import backtest, classify, client, features, identities, ingest, links, memory, rules, start
 from abuse_lab.bench.figures import Result
 from abuse_lab.bench.options import Options
 
@@ -16,6 +16,7 @@ BENCHES: dict[str, Callable[[Options], Result]] = {
     "links": links.measure,
     "client": client.measure,
     "identities": identities.measure,
+    "backtest": backtest.measure,
 }
 
 

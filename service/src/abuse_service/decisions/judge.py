@@ -77,8 +77,12 @@ class Judge:
         request: ClassifyPayload,
         facts: Facts,
         is_enforced: bool,
+        read: dict[str, Any] | None = None,
     ) -> Decision:
-        """The decision on an identity that asks now; its request is already in the states."""
+        """The decision on an identity that asks now; its request is already in the states.
+
+        ``read`` are values that another judge read of the same situation, and takes what this one reads.
+        """
         degraded: list[str] = []
         cluster = self._find_cluster(entity, state, degraded)
         listed = self._find_listed(entity, state, entities, at_ms, degraded)
@@ -86,6 +90,8 @@ class Judge:
         ended = self._projection.ended
         situation = Situation(entity, state, cluster, entities, at_ms, request, facts, is_trusted, ended, listed)
         values = Values(self._readers, situation, degraded, self._projection.upkeep.doubts)
+        if read:
+            values.take(read)
         outcomes = self._run_rules(values)
         risk, trust = 0.0, list[TrustOutcome]()
         if any(outcome.state is RuleState.FIRED for outcome in outcomes):
@@ -99,6 +105,8 @@ class Judge:
         weightiest = sorted(fired, key=lambda outcome: (-_SEVERITY[outcome.verdict], -outcome.weight))
         text = self._text(leading)
         outcome_policy = self.policy.document.outcome
+        if read is not None:
+            read.update(values)
         return Decision(
             request_id=request_id,
             decided_at_ms=at_ms,

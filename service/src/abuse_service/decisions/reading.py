@@ -55,6 +55,11 @@ class Values(dict[str, Any]):
         self._has_unknown = self._has_unknown or type(value) is Unknown
         return value
 
+    def take(self, read: Mapping[str, Any]) -> None:
+        """Take values that were read of the same situation, by names that mean the same here."""
+        self.update(read)
+        self._has_unknown = True
+
     def told(self) -> dict[str, Any]:
         """What was read, ``None`` where it is unknown."""
         if not self._has_unknown:

@@ -7,6 +7,7 @@ played side by side.
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 
@@ -19,6 +20,7 @@ from abuse_service.events.content import content_of
 from abuse_service.events.entity import EntityKey, EntityKind
 from abuse_service.events.event import LIST_CHANGED, OWN_SOURCE, REQUEST_COST_REPORTED, Event, Stored
 from abuse_service.identities.facts import is_paying
+from abuse_service.policy.links import link_degrees
 from abuse_service.policy.policy import Policy
 from abuse_service.replay.accounts import SEVERITY, Account, Label, Lot
 from abuse_service.replay.past import Past
@@ -108,10 +110,10 @@ class Contender:
         self._judge = Judge(policy, world.projection, standing, policy.catalog.features)
         self._places = {rule.text.id: place for place, rule in enumerate(policy.rules)}
 
-    def decide(self, asked: Asked) -> Decision | None:
-        """What it decides, as if it were enforced."""
+    def decide(self, asked: Asked, read: dict[str, Any] | None = None) -> Decision | None:
+        """What it decides, as if it were enforced. ``read`` is as in `Judge.decide`."""
         asked = msgspec.structs.replace(asked, recorded=msgspec.structs.replace(asked.recorded, is_enforced=True))
-        return self._world.decide(self._judge, asked)
+        return self._world.decide(self._judge, asked, read=read)
 
     def fired(self, decision: Decision) -> list[int]:
         """The places of the rules that fired."""
@@ -140,6 +142,7 @@ class _Player:
         self._world = world
         self._span = span
         self._contenders = [Contender(policy, world) for policy in policies]
+        self._share_names = _share_names(policies)
         self._first_request = 0
 
     def take(self, stored: Stored) -> None:
@@ -158,7 +161,9 @@ class _Player:
                 self._note_label(stored.position, event)
 
     def _judge(self, position: int, asked: Asked) -> None:
-        found = [contender.decide(asked) for contender in self._contenders]
+        # What one has read, the others need not read again, as long as they mean the same by each name.
+        read: dict[str, Any] | None = {} if self._share_names else None
+        found = [contender.decide(asked, read) for contender in self._contenders]
         decided = [decision for decision in found if decision is not None]
         if len(decided) < len(found):
             return
@@ -268,6 +273,22 @@ class _Player:
         if account is None:
             account = self.tally.accounts[entity] = Account([Lot() for _ in self._contenders])
         return account
+
+
+def _share_names(policies: Sequence[Policy]) -> bool:
+    """Whether a name means the same in all of them.
+
+    Facts do where lists, and how many may share a thing before it links nobody, are the same; features where they are
+    kept alike.
+    """
+    first, bases = policies[0].document, dict[str, str]()
+    for policy in policies:
+        document = policy.document
+        if document.lists != first.lists or link_degrees(document.thresholds) != link_degrees(first.thresholds):
+            return False
+        if any(bases.setdefault(name, one.base) != one.base for name, one in policy.catalog.features.items()):
+            return False
+    return True
 
 
 def add_prevented(account: Account, refused: int, cost: int) -> None:

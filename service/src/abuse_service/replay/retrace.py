@@ -66,8 +66,13 @@ class Retrace:
             self._has_room = take_image(self._snapshots, self.projection, image)
             self.projection.states.trim()
 
-    def decide(self, judge: Judge, asked: Asked, estimator: Estimator | None = None) -> Decision | None:
-        """What a judge decides where a decision was asked for; ``None`` where nothing is known of the identity."""
+    def decide(
+        self, judge: Judge, asked: Asked, estimator: Estimator | None = None, read: dict[str, Any] | None = None
+    ) -> Decision | None:
+        """What a judge decides where a decision was asked for; ``None`` where nothing is known of the identity.
+
+        ``read`` is as in `Judge.decide`.
+        """
         state = self.projection.identity(asked.entity)
         if state is None:
             return None
@@ -81,6 +86,7 @@ class Retrace:
             request=asked.request,
             facts=asked.facts,
             is_enforced=asked.recorded.is_enforced,
+            read=read,
         )
         if estimator is None or not asked.is_request:
             return decision
