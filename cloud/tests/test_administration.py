@@ -1,5 +1,6 @@
 """Blocking and unblocking, one by one and in bulk."""
 
+import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -158,6 +159,16 @@ def test_corrected_address_is_reported(town: Town, user: Person) -> None:
     town.admin.do("POST", f"/admin/users/{user.kilo_user_id}/email", json={"email": email})
     [event] = town.events("user.email_changed")
     assert (event["data"]["previous_email"], event["data"]["email"]) == (previous, email)
+
+
+@pytest.mark.parametrize("text", ["a\0b", "\ud83d"])
+def test_unstorable_text_is_refused(town: Town, user: Person, text: str) -> None:
+    """A text that the database cannot keep is the request's fault, or kept where it can be; never an outage."""
+    body = json.dumps({"reason": text}).encode()
+    path = f"/admin/users/{user.kilo_user_id}/block"
+    answer = town.admin.send("POST", path, content=body, headers={"content-type": "application/json"})
+    assert answer.status_code in {200, 422}
+    assert answer.status_code == 422 or text == "a\0b"
 
 
 def test_users_may_not_administer(town: Town, user: Person, another: Person) -> None:

@@ -97,6 +97,14 @@ def test_unknown_parameter_is_refused(library: Any) -> None:
         library.customers.create({"nmae": "Ada"})
 
 
+@pytest.mark.parametrize("form", ["name=a&name[b]=c", "name[b]=c&name=a", "[=x", "metadata[a][b]=1&metadata[a]=2"])
+def test_contradicting_form_is_refused(account: Account, form: str) -> None:
+    """A form that says one name twice in two ways is the caller's fault."""
+    headers = {"authorization": "Bearer sk_test_1"}
+    answer = httpx.post(f"{account.base_url}/v1/customers", content=form, headers=headers, trust_env=False)
+    assert answer.status_code == 400
+
+
 def test_missing_object_is_not_found(library: Any) -> None:
     """An id that nobody opened is answered as Stripe does."""
     with pytest.raises(stripe.InvalidRequestError) as raised:

@@ -8,7 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, SQLAlchemyError
 
 from cloud.accounts.routes import router as accounts
 from cloud.accounts.visit_routes import router as visits
@@ -67,6 +67,8 @@ def create_app(cloud: Cloud) -> FastAPI:
     app.add_exception_handler(CloudError, answer_cloud_error)
     app.add_exception_handler(RequestValidationError, answer_invalid)
     app.add_exception_handler(SQLAlchemyError, answer_unavailable)
+    app.add_exception_handler(DataError, answer_unstorable)
+    app.add_exception_handler(UnicodeEncodeError, answer_unstorable)
     return app
 
 
@@ -95,6 +97,11 @@ async def answer_invalid(_: Request, error: Exception) -> JSONResponse:
     faults = error.errors() if isinstance(error, RequestValidationError) else []
     told = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults)
     return error_response(422, "invalid_request", told)
+
+
+async def answer_unstorable(request: Request, error: Exception) -> JSONResponse:
+    """Refuse a text with a character that no database of ours keeps: a NUL, or half a surrogate pair."""
+    return error_response(422, "invalid_request", "found a text with a NUL or half a surrogate pair")
 
 
 async def answer_unavailable(request: Request, error: Exception) -> JSONResponse:

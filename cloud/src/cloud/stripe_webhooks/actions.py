@@ -31,6 +31,9 @@ def act_upon(cloud: Cloud, work: Work, notice: Notice, owner: Owner | None) -> N
     act = ACTIONS.get(notice.type)
     if act is None:
         return
+    if id_of(notice.subject) is None:
+        logger.error("stripe event %s of type %s is about nothing that has an id", notice.id, notice.type)
+        return
     if owner is None:
         logger.error("stripe event %s of type %s names nobody we know: nothing booked", notice.id, notice.type)
         return
@@ -88,7 +91,7 @@ def take_subscription(cloud: Cloud, work: Work, notice: Notice, owner: Owner) ->
 def take_invoice(cloud: Cloud, work: Work, notice: Notice, owner: Owner) -> None:
     """Take the paid invoice of a pass or of seats."""
     microdollars = money(notice, "amount_paid")
-    if microdollars is None or notice.subject.get("billing_reason") not in PAID_INVOICES:
+    if microdollars is None or str(notice.subject.get("billing_reason")) not in PAID_INVOICES:
         return
     if notice.purpose == Purpose.SEATS:
         take_seat_invoice(work, subject_id(notice), microdollars)

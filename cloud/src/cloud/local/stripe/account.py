@@ -42,7 +42,7 @@ class Account:
 
     def find(self, kind: str, found_id: str) -> Json:
         """Return the object of that kind and id, or answer as Stripe does that there is none."""
-        found = self.objects.get(found_id)
+        found = self.objects.get(str(found_id))
         if found is None or found["object"] != kind:
             raise missing(kind, found_id)
         return found

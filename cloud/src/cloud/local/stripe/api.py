@@ -20,10 +20,10 @@ LONGEST_KEY = 255
 NOT_BEGUN = frozenset({400, 404})
 
 
-async def form_of(request: Request) -> Json:
-    """Return the parameters, which stand in the query or in the body."""
+async def form_of(request: Request) -> str:
+    """Return the parameters as they came; they stand in the query or in the body."""
     body = (await request.body()).decode("utf-8", "replace")
-    return decode("&".join(filter(None, (urlencode(request.query_params.multi_items()), body))))
+    return "&".join(filter(None, (urlencode(request.query_params.multi_items()), body)))
 
 
 def create_stripe(account: Account) -> FastAPI:
@@ -31,12 +31,12 @@ def create_stripe(account: Account) -> FastAPI:
     app = FastAPI(title="stripe", openapi_url=None)
     kept: dict[str, tuple[Any, Response]] = {}
 
-    def answer(request: Request, path: str, params: Json = Depends(form_of)) -> Response:
+    def answer(request: Request, path: str, form: str = Depends(form_of)) -> Response:
         key = request.headers.get("idempotency-key") if request.method == "POST" else None
-        asked = (request.method, path, params)
         with account.lock:
             try:
                 admit(account, request)
+                asked = (request.method, path, decode(form))
                 if key is None:
                     return performed(account, *asked)
                 return once(account, key, asked, kept)

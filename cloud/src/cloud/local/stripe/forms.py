@@ -19,10 +19,14 @@ def decode(encoded: str) -> Json:
 
 
 def put(level: Json, path: list[str], value: str) -> None:
+    """Put the value where its name says; one name is a value or an object, never both."""
     for key in path[:-1]:
-        level = level.setdefault(key or str(len(level)), {})
-        if not isinstance(level, dict):
-            raise invalid(f"Invalid request: {path[0]} is given as a value and as an object")
+        inner = level.setdefault(key or str(len(level)), {})
+        if not isinstance(inner, dict):
+            raise invalid(f"Invalid request: {path[0]} is given as a value and as an object", param=path[0])
+        level = inner
+    if isinstance(level.get(path[-1]), dict):
+        raise invalid(f"Invalid request: {path[0]} is given as a value and as an object", param=path[0])
     level[path[-1] or str(len(level))] = value
 
 
