@@ -156,6 +156,31 @@ def test_organization_customer_names_both(town: Town, user: Person) -> None:
     assert arrived["data"] == event | {"kilo_user_id": user.kilo_user_id, "organization_id": found}
 
 
+def test_unknown_organization_gets_nothing(town: Town, user: Person, customer: str) -> None:
+    """Metadata that name an organization which does not exist leave the credits with the person."""
+    paid = payment_intent(customer, 900, user.kilo_user_id)
+    paid["metadata"]["organization_id"] = "nobody"
+    town.desk.post("payment_intent.succeeded", paid).raise_for_status()
+    assert user.do("GET", "/account").json()["balance_microdollars"] == 9_000_000
+
+
+def test_payment_of_an_organization_alone(town: Town, user: Person) -> None:
+    """A payment by an organization's customer that names no person is the organization's; its first owner is named."""
+    found = user.do("POST", "/organizations", json={"name": "works"}).json()["organization_id"]
+    with town.running.cloud.transaction() as work:
+        learn_owner(work, Owner(organization_id=found), [f"cus_{found}"])
+    town.forget()
+    paid = payment_intent(f"cus_{found}", 900, "nobody")
+    town.desk.post("payment_intent.succeeded", paid).raise_for_status()
+    balance = user.do("GET", "/billing/balance", params={"organization_id": found}).json()
+    assert balance["balance_microdollars"] == 9_000_000
+    [booked] = town.events("billing.credit_purchased")
+    assert (booked["data"]["kilo_user_id"], booked["data"]["organization_id"]) == (user.kilo_user_id, found)
+    [forwarded] = town.events("stripe.payment_intent.succeeded")
+    assert forwarded["data"]["organization_id"] == found
+    assert "kilo_user_id" not in forwarded["data"]
+
+
 def test_other_types_are_not_forwarded(town: Town, customer: str) -> None:
     """What the abuse service does not ask for stays here."""
     town.desk.post("charge.succeeded", failed_charge(customer, "none")).raise_for_status()

@@ -117,7 +117,7 @@ def run_cloud(
 
 @contextmanager
 def run_stripe(webhook_url: str) -> Iterator[Account]:
-    """Run a Stripe of this machine that sends its webhooks to the address; they end before the cloud does."""
+    """Run a Stripe of this machine that sends its webhooks to the address until the context ends."""
     webhooks = Webhooks(webhook_url, f"whsec_{token_urlsafe(24)}")
     account = Account(api_key=f"sk_test_{token_urlsafe(12)}", webhooks=webhooks)
     with run_server(create_stripe(account)) as account.base_url:

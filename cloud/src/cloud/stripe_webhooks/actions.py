@@ -16,6 +16,7 @@ from cloud.billing.payments import Purpose
 from cloud.billing.seats import follow_seats, take_seat_invoice
 from cloud.billing.service import MICRODOLLARS_A_CENT, book_credits
 from cloud.context import Cloud
+from cloud.stripe_webhooks.naming import payer
 from cloud.stripe_webhooks.notice import Notice, as_object, id_of
 from cloud.transactions import Work
 
@@ -45,7 +46,7 @@ def take_payment(cloud: Cloud, work: Work, notice: Notice, owner: Owner) -> None
     microdollars = money(notice, "amount_received", "amount")
     if notice.purpose != Purpose.CREDITS or microdollars is None:
         return
-    credited, payment_id = payer(notice, owner), subject_id(notice)
+    credited, payment_id = payer(work, notice, owner), subject_id(notice)
     lock_owner(work, payment_id)
     if book_credits(work, credited, microdollars, kind="purchase", stripe_id=payment_id):
         reclaim(work, account_of(credited), payment_id)
@@ -145,11 +146,6 @@ def give_back(work: Work, notice: Notice, owner: Owner, microdollars: int, *, ki
     else:
         to_take = account or account_of(owner)
         take_back(work, to_take, microdollars, kind=kind, payment_id=payment_id, stripe_id=own_id)
-
-
-def payer(notice: Notice, owner: Owner) -> Owner:
-    """Return who gets the credits: whom we named when we asked for the money, whoever else has the same customer."""
-    return Owner(user_id=owner.user_id, organization_id=notice.metadata.get("organization_id"))
 
 
 def money(notice: Notice, *fields: str) -> int | None:

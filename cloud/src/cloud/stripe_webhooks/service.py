@@ -1,13 +1,12 @@
 """Taking a webhook event: once, as a whole, joined to its owner by what we know, else by what Stripe knows."""
 
-from cloud.accounts.models import User
 from cloud.billing.owners import Owner, find_owner, learn_owner
 from cloud.context import Cloud
 from cloud.database import insert_once
-from cloud.organizations.models import Organization
 from cloud.stripe_webhooks.actions import act_upon
 from cloud.stripe_webhooks.forwarding import FORWARDED, forward
 from cloud.stripe_webhooks.models import StripeEvent
+from cloud.stripe_webhooks.naming import name_person
 from cloud.stripe_webhooks.notice import Notice
 from cloud.transactions import Work
 
@@ -42,17 +41,3 @@ def join_owner(work: Work, notice: Notice, looked_up: list[str]) -> Owner | None
     if owner is not None:
         learn_owner(work, owner, notice.named_ids())
     return owner
-
-
-def name_person(work: Work, notice: Notice, owner: Owner | None) -> Owner | None:
-    """Add the person and the organization that our own metadata name: a customer names one of them at most."""
-    known = owner or Owner()
-    user_id = known.user_id or known_id(work, User, notice.metadata.get("kilo_user_id"))
-    organization_id = known.organization_id or known_id(work, Organization, notice.metadata.get("organization_id"))
-    if user_id is None and organization_id is None:
-        return None
-    return Owner(user_id=user_id, organization_id=organization_id)
-
-
-def known_id(work: Work, table: type[User] | type[Organization], named: str | None) -> str | None:
-    return named if named is not None and work.session.get(table, named) is not None else None
