@@ -288,6 +288,25 @@ def test_bought_seats_end_trial(town: Town, user: Person, another: Person, organ
     assert event["data"] == facts(user, organization_id, "owner") | {"in_free_trial": False}
 
 
+def test_paid_seats_are_counted(town: Town, user: Person, another: Person, organization_id: str) -> None:
+    """Seats that are paid for on Stripe's page are there to take, and their buyer is an owner again if he was not."""
+    join(user, another, organization_id, role="owner")
+    wish = {"organization_id": organization_id, "seats": 3}
+    page = user.do("POST", "/billing/seats", json=wish).json()
+    another.do("DELETE", f"/organizations/{organization_id}/members/{user.kilo_user_id}")
+    town.forget()
+    assert user.pay(page).status_code == 303
+    town.settle()
+    seen = overview(another, organization_id)
+    assert (seen["seats"], seen["in_free_trial"]) == (3, False)
+    assert {(one["kilo_user_id"], one["role"]) for one in seen["members"]} == {
+        (user.kilo_user_id, "owner"),
+        (another.kilo_user_id, "owner"),
+    }
+    [event] = town.events("org.member_added")
+    assert event["data"] == facts(user, organization_id, "owner") | {"in_free_trial": False}
+
+
 def test_trial_ends_by_itself(town: Town, user: Person, organization_id: str) -> None:
     """After two weeks the trial is over, without anybody's doing."""
     with town.running.cloud.database.writing() as session:

@@ -1,7 +1,7 @@
 """What is not committed is not reported: a fault at the commit of each flow."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 from uuid import uuid4
 
@@ -10,6 +10,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from cloud.story.browser import Browser
 from cloud.story.person import Person
 from cloud.testing import Town
 from cloud.testing.stripe_desk import (
@@ -44,7 +45,7 @@ def asking(person: Person, path: str, **wish: Any) -> Callable[[], Any]:
     return lambda: person.send("POST", path, json=wish)
 
 
-def flows(town: Town) -> list[Flow]:
+def flows(town: Town, _: ExitStack) -> list[Flow]:
     """Prepare every flow that reports, up to its last request."""
     admin, user, member, invited, target, blocked = town.admin, *(town.resident() for _ in range(5))
     many, reason, domain = (
@@ -105,20 +106,81 @@ def flows(town: Town) -> list[Flow]:
     ]
 
 
-def test_failed_commit_reports_nothing(town: Town) -> None:
+def entries(town: Town, stack: ExitStack) -> list[Flow]:
+    """Prepare every way in, and every way into an organization, up to its last request."""
+    admin, owner, member, corrected = town.admin, *(town.resident() for _ in range(3))
+    domain = f"works-of-{owner.kilo_user_id}.example.com"
+    organizations = "/admin/organizations"
+    found = owner.do("POST", "/organizations", json={"name": "works"}).json()["organization_id"]
+    owner.do("POST", f"/organizations/{found}/sso-domains", json={"domain": domain})
+    admin.do("POST", f"{organizations}/{found}/sso-domains/{domain}/verify")
+    newcomer, known = town.newcomer(), town.resident()
+    for person in (newcomer, known):
+        person.do("POST", "/auth/email-link", json={"email": person.email})
+    letters = [{"token": person.letter_token(person.email)} for person in (newcomer, known)]
+    people = (town.newcomer(), town.newcomer(email=f"ada@{domain}"), member)
+    by_google, by_sign_on, linking = (stack.enter_context(Browser(person=person)) for person in people)
+    linking.sign_in("google")
+    returns = [
+        by_google.consent(by_google.depart("google"), by_google.person.email),
+        by_sign_on.consent(by_sign_on.depart_to_sign_on(f"ada@{domain}"), f"ada@{domain}"),
+        linking.consent(linking.depart_to_link("github"), member.email),
+    ]
+    line = {"sponsorship_id": found, "name": "open project", "owner_email": owner.email}
+    founding = {"name": "works", "owner_id": owner.kilo_user_id}
+    joining = {"kilo_user_id": member.kilo_user_id}
+    email = {"email": f"corrected-{corrected.email}"}
+    confirm = "/auth/email-link/confirm"
+    return [
+        ("sign-up by a letter", lambda: newcomer.send("POST", confirm, data=letters[0])),
+        ("sign-in by a letter", lambda: known.send("POST", confirm, data=letters[1])),
+        ("sign-up by a provider", lambda: by_google.come_back(returns[0])),
+        ("sign-on", lambda: by_sign_on.come_back(returns[1])),
+        ("link", lambda: linking.come_back(returns[2])),
+        ("founding by an administrator", lambda: admin.send("POST", organizations, json=founding)),
+        ("sponsorship", lambda: admin.send("POST", f"{organizations}/sponsorships", json={"lines": [line]})),
+        ("member by an administrator", lambda: admin.send("POST", f"{organizations}/{found}/members", json=joining)),
+        ("correction", lambda: admin.send("POST", f"/admin/users/{corrected.kilo_user_id}/email", json=email)),
+    ]
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    """Closes the browsers that a test has opened."""
+    with ExitStack() as opened:
+        yield opened
+
+
+@pytest.fixture(params=[flows, entries])
+def prepared(request: pytest.FixtureRequest, town: Town, stack: ExitStack) -> list[Flow]:
+    found: list[Flow] = request.param(town, stack)
+    return found
+
+
+def test_failed_commit_reports_nothing(town: Town, prepared: list[Flow]) -> None:
     """When the commit of a flow fails, its caller is told and the abuse service is not."""
-    prepared = flows(town)
     town.forget()
     with failing_commits():
         answers = {name: act().status_code for name, act in prepared}
     assert answers == dict.fromkeys(answers, 503)
-    assert len(answers) == 25
+    assert len(answers) == len(prepared)
     assert [event["type"] for event in town.events()] == []
+    assert town.arrived("/api/auth-event") == []
 
 
-def test_retried_flows_report_all_types(town: Town) -> None:
+def test_retried_entries_are_all_reported(town: Town, stack: ExitStack) -> None:
+    """The same ways in are reported once their commits go through: five people, and who became a member of what."""
+    prepared = entries(town, stack)
+    town.forget()
+    assert {name for name, act in prepared if act().is_error} == set()
+    assert len(town.arrived("/api/auth-event")) == 5
+    kinds = sorted(event["type"] for event in town.events())
+    assert kinds == ["org.created"] * 2 + ["org.member_added"] * 4 + ["user.email_changed"]
+
+
+def test_retried_flows_report_all_types(town: Town, stack: ExitStack) -> None:
     """The same flows report each of the 17 types once their commits go through."""
-    prepared = flows(town)
+    prepared = flows(town, stack)
     town.forget()
     for _, act in prepared:
         act().raise_for_status()
@@ -127,9 +189,8 @@ def test_retried_flows_report_all_types(town: Town) -> None:
 
 
 @pytest.mark.parametrize("status", [401, 500])
-def test_refusing_service_changes_nothing(town: Town, status: int) -> None:
+def test_refusing_service_changes_nothing(town: Town, status: int, prepared: list[Flow]) -> None:
     """An abuse service that refuses everything changes no answer of any flow."""
-    prepared = flows(town)
     town.forget()
     town.sink.status = status
     answers = [act().status_code for _, act in prepared]
