@@ -142,5 +142,17 @@ def test_cloud_needs_no_check(tmp_path: Path) -> None:
         assert [told(body) for body in bodies(sink)] == [{}, {}]
 
 
+def test_pages_may_show_their_browsers(town: Town) -> None:
+    """A page learns where the check's script is; the check takes browsers of any page with its token."""
+    check = town.admin.do("GET", "/auth/options").json()["device_check"]
+    script = town.http.get(check["script_url"])
+    assert "function GetTelemetryID" in script.text
+    asked = {"origin": town.running.url, "access-control-request-method": "POST"}
+    asked["access-control-request-headers"] = "content-type"
+    assert town.http.options(check["submit_url"], headers=asked).headers["access-control-allow-origin"] == "*"
+    stranger = {"public_token": "made-up", "hardware_fingerprint": "hw-1"}
+    assert town.http.post(check["submit_url"], json=stranger).status_code == 401
+
+
 def bodies(sink: Sink) -> list[dict[str, Any]]:
     return sink.bodies("/api/auth-event")

@@ -85,6 +85,8 @@ def run_cloud(
             "device_check_project_id": checker.project_id,
             "device_check_secret": checker.secret,
             "device_check_public_token": checker.public_token,
+            "device_check_script_url": f"{checker_url}/telemetry.js",
+            "device_check_submit_url": f"{checker_url}/telemetry",
             "google_issuer": f"{identity_url}/google",
             "github_url": f"{identity_url}/github",
             "github_api_url": f"{identity_url}/github/api",

@@ -87,6 +87,10 @@ class Settings(BaseSettings):
     device_check_project_id: str = ""
     device_check_secret: SecretStr = SecretStr("")
     device_check_public_token: str = Field(default="", description="What a browser names itself with at the check.")
+    device_check_script_url: str = Field(
+        default="https://elements.stytch.com/telemetry.js", description="The script that shows a browser to the check."
+    )
+    device_check_submit_url: str | None = Field(default=None, description="Where to; absent: where the script knows.")
     device_check_timeout_seconds: float = Field(default=2.0, gt=0, description="After it nothing was checked.")
 
     admin_emails: tuple[str, ...] = Field(

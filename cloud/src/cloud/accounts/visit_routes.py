@@ -24,11 +24,18 @@ Browser = Annotated[str | None, Cookie(alias=BROWSER_COOKIE)]
 ShortText = Annotated[str | None, Query(max_length=200)]
 
 
+class DeviceCheckAnswer(BaseModel):
+    """What a page needs to call `GetTelemetryID({publicToken, submitURL})` of the check's script."""
+
+    script_url: str
+    public_token: str
+    submit_url: str | None
+
+
 class OptionsAnswer(BaseModel):
     providers: list[str]
     has_sign_on: bool
-    device_check_url: str | None
-    device_check_public_token: str
+    device_check: DeviceCheckAnswer | None
 
 
 @router.get("/auth/options")
@@ -38,8 +45,13 @@ def get_options(cloud: Context) -> OptionsAnswer:
     return OptionsAnswer(
         providers=[name for name in names if cloud.providers.find(name).signs_in and name != SSO],
         has_sign_on=SSO in names,
-        device_check_url=settings.device_check_url,
-        device_check_public_token=settings.device_check_public_token,
+        device_check=None
+        if settings.device_check_url is None
+        else DeviceCheckAnswer(
+            script_url=settings.device_check_script_url,
+            public_token=settings.device_check_public_token,
+            submit_url=settings.device_check_submit_url,
+        ),
     )
 
 

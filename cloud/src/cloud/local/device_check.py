@@ -9,15 +9,18 @@ from base64 import b64decode
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from importlib import resources
 from secrets import compare_digest, token_urlsafe
 from typing import Any
 
 from fastapi import FastAPI, Request
+from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 
 Json = dict[str, Any]
 
+SCRIPT = (resources.files("cloud.local") / "telemetry.js").read_text(encoding="utf-8")
 HOUR_SECONDS = 3_600
 TELEMETRY_MINUTES = 15
 
@@ -51,7 +54,7 @@ class DeviceChecker:
             return refuse(401, "unauthorized_credentials")
         telemetry_id = token_urlsafe(24)
         self.shown[telemetry_id] = self.answer(telemetry_id, device)
-        return JSONResponse({"telemetry_id": telemetry_id}, headers={"access-control-allow-origin": "*"})
+        return JSONResponse({"telemetry_id": telemetry_id})
 
     async def look_up(self, request: Request) -> Response:
         """Answer a look-up in Stytch's shape."""
@@ -104,9 +107,17 @@ class DeviceChecker:
 def create_device_check(checker: DeviceChecker) -> FastAPI:
     """Return the check's application."""
     app = FastAPI(title="device check")
+    # Browsers come from the pages of whoever asks the check.
+    app.add_middleware(CORSMiddleware, allow_origins=["*"], allow_headers=["*"], allow_methods=["POST"])
+    app.add_api_route("/telemetry.js", get_script, methods=["GET"], response_model=None)
     app.add_api_route("/telemetry", checker.take_device, methods=["POST"], response_model=None)
     app.add_api_route("/v1/fingerprint/lookup", checker.look_up, methods=["POST"], response_model=None)
     return app
+
+
+def get_script() -> Response:
+    """Hand out the script that a page shows its browser with."""
+    return Response(SCRIPT, media_type="text/javascript")
 
 
 def refuse(status: int, kind: str) -> Response:

@@ -69,15 +69,15 @@ class Person:
 
     def show_device(self) -> str | None:
         """Let the device check look at this browser, as the sign-in page's script does, and return its telemetry id."""
-        options = self.do("GET", "/auth/options").json()
-        if self.fingerprint is None or options["device_check_url"] is None:
+        check = self.do("GET", "/auth/options").json()["device_check"]
+        if self.fingerprint is None or check is None:
             return None
         device = {
-            "public_token": options["device_check_public_token"],
+            "public_token": check["public_token"],
             "hardware_fingerprint": self.fingerprint,
             "is_automated": self.is_automated,
         }
-        shown = self.http.post(f"{options['device_check_url']}/telemetry", json=device).raise_for_status().json()
+        shown = self.http.post(check["submit_url"], json=device).raise_for_status().json()
         return str(shown["telemetry_id"])
 
     def try_to_come_in(self, customer_source: str | None = None) -> httpx.Response:
