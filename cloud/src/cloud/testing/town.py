@@ -41,14 +41,14 @@ class Town:
         self.admin.do("GET", "/admin/reports", params={"wait_seconds": WAIT_SECONDS})
 
     def events(self, kind: str | None = None) -> list[dict[str, Any]]:
-        """Return the events that have arrived since the test began, all or of one type."""
+        """Return the events that have arrived since the test began, all or of one type, in the order of happening."""
         self.settle()
-        return self.sink.events(kind)
+        return in_order(self.sink.events(kind))
 
     def arrived(self, path: str) -> list[dict[str, Any]]:
-        """Return the bodies that have arrived at the path since the test began."""
+        """Return the bodies that have arrived at the path since the test began, in the order of happening."""
         self.settle()
-        return self.sink.bodies(path)
+        return in_order(self.sink.bodies(path))
 
     def forget(self) -> None:
         """Begin anew, with a service that allows everything at once."""
@@ -56,3 +56,8 @@ class Town:
         self.sink.received.clear()
         self.sink.classification = classification_of()
         self.sink.status, self.sink.delay_seconds = 200, 0.0
+
+
+def in_order(arrived: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Sort by when it happened: reports travel beside each other, and a later one may arrive first."""
+    return sorted(arrived, key=lambda report: report.get("occurred_at") or 0)
