@@ -201,6 +201,26 @@ def test_slow_service_is_not_waited_for(tmp_path: Path) -> None:
             assert time.monotonic() - started < 1.2
 
 
+def test_waits_for_whom_an_action_is_in_force(tmp_path: Path) -> None:
+    """As it ships, a request waits for no answer until one names an action; its cost follows that answer."""
+    with run_sink() as sink:
+        sink.classification = classification_of(verdict="HARD_BLOCK", action="block", request_id=4711)
+        sink.delay_seconds = 0.5
+        with (
+            run_cloud(tmp_path, abuse_url=sink.url, waits_for_classification=False) as running,
+            httpx.Client(base_url=running.url, timeout=30) as http,
+        ):
+            person = Person(http=http, email="")
+            answer = person.chat()
+            assert answer.status_code == 200
+            deadline = time.monotonic() + 10
+            while not sink.bodies("/api/usage/cost") and time.monotonic() < deadline:
+                time.sleep(0.05)
+            [cost] = sink.bodies("/api/usage/cost")
+            assert (cost["request_id"], cost["message_id"]) == (4711, answer.json()["id"])
+            assert person.chat().status_code == 403
+
+
 @pytest.mark.parametrize("abuse_url", [None, "http://127.0.0.1:9"])
 def test_absent_service_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, abuse_url: str | None) -> None:
     """Without an abuse service, or with one that is down, people sign up and chat."""

@@ -39,10 +39,11 @@ GOALS = {
         "loop_stall_ms": 1,
         "memory_vs_setting": 1.1,
     },
+    "cloud": {"added_p50_ms": 0.3, "fault_p99_vs_none": 1.1, "overhead_vs_litellm": 0.5},
     "identities": {"read_vs_sqlite": 0.5, "update_vs_sqlite": 0.5, "timeline_p99_vs_query": 3},
     "backtest": {"vs_bare_loop": 0.15, "two_cores": 1.7},
 }
-MAY_BE_ZERO = {"lost_outage", "lost_exit", "lost_fork", "loop_stall_ms"}
+MAY_BE_ZERO = {"added_p50_ms", "lost_outage", "lost_exit", "lost_fork", "loop_stall_ms"}
 
 
 def loaded(statuses: list[int], bodies: list[bytes]) -> Loaded:
@@ -55,7 +56,7 @@ def loaded(statuses: list[int], bodies: list[bytes]) -> Loaded:
 def test_bench_ends_with_its_line(name: str) -> None:
     """A benchmark ends with one JSON line: medians, goals as set, and what each is measured against."""
     command = [sys.executable, "-m", "abuse_lab", "bench", name, "--quick", "--runs", "1"]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "QUICK" in ended.stdout
     line = json.loads(ended.stdout.splitlines()[-1])

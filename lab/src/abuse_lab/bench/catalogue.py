@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from abuse_lab.bench import backtest, classify, client, features, identities, ingest, links, memory, rules, start
+from abuse_lab.bench import backtest, classify, client, cloud, features, identities, ingest, links, memory, rules, start
 from abuse_lab.bench.figures import Result
 from abuse_lab.bench.options import Options
 
@@ -15,6 +15,7 @@ BENCHES: dict[str, Callable[[Options], Result]] = {
     "rules": rules.measure,
     "links": links.measure,
     "client": client.measure,
+    "cloud": cloud.measure,
     "identities": identities.measure,
     "backtest": backtest.measure,
 }

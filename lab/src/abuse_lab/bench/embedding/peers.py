@@ -7,23 +7,23 @@ from pathlib import Path
 from abuse_lab.bench.embedding.subjects import NEEDS
 
 ROOT = Path(__file__).parents[5]
-ENVIRONMENT = ROOT / ".venv-peers"
-INSTALL_SECONDS = 600
+INSTALL_SECONDS = 900
 
 
 class NoEnvironment(RuntimeError):
-    """the peers' environment could not be made"""
+    """an environment of peers could not be made"""
 
 
-def make_environment() -> Path:
-    """The interpreter of ``.venv-peers``, made from ``requirements/peers.txt`` at first. Raises `NoEnvironment`."""
-    python = ENVIRONMENT / "bin" / "python"
-    wanted = ROOT / "requirements" / "peers.txt"
-    stamp = ENVIRONMENT / ".set-up"
+def make_environment(name: str = "peers") -> Path:
+    """The interpreter of ``.venv-NAME``, made from ``requirements/NAME.txt`` at first. Raises `NoEnvironment`."""
+    environment = ROOT / f".venv-{name}"
+    python = environment / "bin" / "python"
+    wanted = ROOT / "requirements" / f"{name}.txt"
+    stamp = environment / ".set-up"
     if stamp.exists() and stamp.stat().st_mtime >= wanted.stat().st_mtime:
         return python
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
-    for command in ([sys.executable, "-m", "venv", str(ENVIRONMENT)], [*pip, "-r", str(wanted)]):
+    for command in ([sys.executable, "-m", "venv", str(environment)], [*pip, "-r", str(wanted)]):
         made = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)
         if made.returncode:
             raise NoEnvironment(f"{' '.join(command[1:4])} failed: {made.stderr.strip().splitlines()[-1:]}")
