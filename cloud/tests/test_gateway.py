@@ -166,6 +166,15 @@ def test_organization_prompts_stay_here(town: Town, user: Person) -> None:
     assert asked.get("user_prompt") is None
 
 
+def test_organization_pays_for_itself(user: Person, another: Person) -> None:
+    """Who asks for an organization spends its credits and not his own, and only its members may."""
+    buy(user, 100)
+    works = {"x-organization-id": user.do("POST", "/organizations", json={"name": "works"}).json()["organization_id"]}
+    assert user.chat(model="acme/grand-2", headers=works).status_code == 402
+    assert user.chat(model="acme/grand-2").status_code == 200
+    assert another.chat(headers=works).status_code == 403
+
+
 def test_half_an_emoji_is_served(town: Town, user: Person) -> None:
     """Half a surrogate pair in a prompt, as JavaScript sends it, is answered like any other text."""
     body = b'{"model": "open/swift-1", "messages": [{"role": "user", "content": "cut \\ud83d"}]}'
