@@ -1,6 +1,7 @@
 """Sign-in by providers, over HTTP to a provider that signs with real keys; and the attacks that must not get in."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -10,9 +11,10 @@ from sqlalchemy import select
 
 from cloud.accounts.models import SignInAttempt
 from cloud.local.identities import new_key
+from cloud.running import bound_socket, run_cloud
 from cloud.story.browser import Browser
 from cloud.story.person import Person
-from cloud.testing import Town
+from cloud.testing import Town, run_sink
 
 ALL = pytest.mark.parametrize("provider", ["google", "github"])
 
@@ -293,3 +295,28 @@ def test_open_redirect_is_refused(browser: Browser, elsewhere: str) -> None:
 def test_options_name_providers(browser: Browser) -> None:
     """A sign-in page learns what it can offer."""
     assert browser.send("GET", "/auth/options").json()["providers"] == ["google", "github"]
+
+
+def test_broken_provider_is_told(tmp_path: Path) -> None:
+    """A provider that is down, or answers what nobody understands, is told as such, and signs nobody in."""
+    with run_sink() as sink, bound_socket() as nobody:
+        # Bound and not listening: connections are refused. The abuse service's stand-in answers no provider's question.
+        down = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+        broken = {"google_issuer": down, "github_api_url": sink.url}
+        with (
+            run_cloud(tmp_path, abuse_url=sink.url, **broken) as running,
+            httpx.Client(base_url=running.url) as http,
+            Browser(person=Person(http=http, email="ada@example.com")) as browser,
+        ):
+            answers = [browser.sign_in(provider) for provider in ("google", "github")]
+            assert [answer.status_code for answer in answers] == [502, 502]
+            assert {error_of(answer) for answer in answers} == {"provider_unavailable"}
+            assert browser.send("GET", "/account").status_code == 401
+
+
+@pytest.mark.parametrize("state", ["", "\0", "x" * 5_000, "\ud83d", "' OR 1=1"], ids=range(5))
+def test_garbage_is_no_state(browser: Browser, state: str) -> None:
+    """Whatever comes as an answer that was not asked for is refused."""
+    query = urlencode({"state": state, "code": state}, errors="surrogatepass")
+    answer = browser.send("GET", f"/auth/with/google/callback?{query}")
+    assert (answer.status_code, error_of(answer)) == (400, "invalid_state")
