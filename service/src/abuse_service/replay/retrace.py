@@ -21,6 +21,8 @@ from abuse_service.replay.snapshot import Snapshot, Snapshots
 
 _decision = msgspec.json.Decoder(Decision).decode
 _AUTH = frozenset({AUTH_SIGNUP, AUTH_SIGNIN})
+_MOST_OPEN = 16
+"""Sign-ins of one identity that wait for the decision on them."""
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,7 +47,7 @@ class Retrace:
         self.standing = standing
         self._snapshots = snapshots
         self._has_room = True
-        self._signed_in: dict[EntityKey, Event] = {}
+        self._signed_in: dict[EntityKey, list[Event]] = {}
 
     def take(self, stored: Stored) -> Iterator[Asked]:
         """Fold an event. The record of a decision is given out first, once its request is folded and it is not."""
@@ -59,7 +61,9 @@ class Retrace:
                 yield asked
             note_decision(self.projection, event.identity_entity, recorded)
         elif event.type in _AUTH and event.identity_entity is not None:
-            self._signed_in[event.identity_entity] = event
+            signed_in = self._signed_in.setdefault(event.identity_entity, [])
+            signed_in.append(event)
+            del signed_in[:-_MOST_OPEN]
         self.standing.take(position, event)
         if self._has_room and self.projection.states.wants_cut:
             image = Snapshot(position=position, ahead=(), kept=self.projection.upkeep.sample())
@@ -95,9 +99,9 @@ class Retrace:
         return estimator.promise(decision, request, length, state.record.spend)
 
     def _asked(self, position: int, event: Event, content: Content | None, recorded: Decision) -> Asked | None:
-        """A request's own record says all; an account's was decided on its newest sign-in."""
+        """A request's own record says all; an account's was decided on a sign-in of the same instant."""
         entity = event.identity_entity or b""
-        about = self._signed_in.pop(entity, None) if event.type == ACCOUNT_JUDGED else event
+        about = self._sign_in_of(event) if event.type == ACCOUNT_JUDGED else event
         if about is None:
             return None
         is_request = isinstance(content, ClassifyPayload)
@@ -111,6 +115,16 @@ class Retrace:
             request=content if isinstance(content, ClassifyPayload) else ClassifyPayload(),
             is_request=is_request,
         )
+
+    def _sign_in_of(self, judged: Event) -> Event | None:
+        """The sign-in that an account's decision was made on: more than one may have waited for theirs."""
+        waiting = self._signed_in.get(judged.identity_entity or b"", [])
+        instant = (judged.occurred_at_ms, judged.received_at_ms)
+        for place, event in enumerate(waiting):
+            if (event.occurred_at_ms, event.received_at_ms) == instant:
+                del waiting[place]
+                return event
+        return None
 
 
 class Difference(msgspec.Struct, frozen=True):
