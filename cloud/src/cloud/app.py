@@ -6,8 +6,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import Response
 from sqlalchemy.exc import DataError, SQLAlchemyError
 
 from cloud.accounts.routes import router as accounts
@@ -18,12 +17,13 @@ from cloud.administration.settlement_routes import router as settlement
 from cloud.billing.routes import router as billing
 from cloud.context import Cloud
 from cloud.database import migrate
-from cloud.errors import CloudError, answer_cloud_error, error_response
 from cloud.gateway.routes import endpoints as gateway_endpoints
 from cloud.gateway.routes import router as gateway
 from cloud.mail.routes import router as mail
 from cloud.organizations.admin_routes import router as organizations_administration
 from cloud.organizations.routes import router as organizations
+from cloud.pages.refusals import tell
+from cloud.pages.site import add_pages
 from cloud.stripe_webhooks.routes import router as stripe_webhooks
 from cloud.wiring import build_gateway
 
@@ -64,8 +64,7 @@ def create_app(cloud: Cloud) -> FastAPI:
     if cloud.settings.outbox_is_open:
         app.include_router(mail)
     app.add_api_route("/healthz", answer_health, methods=["GET"])
-    app.add_exception_handler(CloudError, answer_cloud_error)
-    app.add_exception_handler(RequestValidationError, answer_invalid)
+    add_pages(app)
     app.add_exception_handler(SQLAlchemyError, answer_unavailable)
     app.add_exception_handler(DataError, answer_unstorable)
     app.add_exception_handler(UnicodeEncodeError, answer_unstorable)
@@ -92,20 +91,13 @@ async def answer_health() -> dict[str, str]:
     return {"status": "ok"}
 
 
-async def answer_invalid(_: Request, error: Exception) -> JSONResponse:
-    """Name the place and the fault, without the value: it may be personal."""
-    faults = error.errors() if isinstance(error, RequestValidationError) else []
-    told = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults)
-    return error_response(422, "invalid_request", told)
-
-
-async def answer_unstorable(request: Request, error: Exception) -> JSONResponse:
+def answer_unstorable(request: Request, _: Exception) -> Response:
     """Refuse a text with a character that no database of ours keeps: a NUL, or half a surrogate pair."""
-    return error_response(422, "invalid_request", "found a text with a NUL or half a surrogate pair")
+    return tell(request, 422, "invalid_request", "found a text with a NUL or half a surrogate pair")
 
 
-async def answer_unavailable(request: Request, error: Exception) -> JSONResponse:
+def answer_unavailable(request: Request, error: Exception) -> Response:
     """Ask to try again when the database fails; the statement stays out of the log, its values may be personal."""
     cause = getattr(error, "orig", None) or error
     logger.error("%s %s: the database failed: %s", request.method, request.url.path, type(cause).__name__)
-    return error_response(503, "unavailable", "the change could not be stored; try again")
+    return tell(request, 503, "unavailable", "the change could not be stored; try again")

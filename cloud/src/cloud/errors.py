@@ -18,7 +18,6 @@ CloudError
 └── PaymentsUnavailable   503
 """
 
-from fastapi import Request
 from fastapi.responses import JSONResponse
 
 
@@ -133,10 +132,3 @@ class InvalidSignature(Invalid):
 def error_response(status: int, code: str, message: str, headers: dict[str, str] | None = None) -> JSONResponse:
     """Answer in the one shape that all routes share, which is OpenAI's too."""
     return JSONResponse({"error": {"code": code, "message": message, "type": code}}, status, headers)
-
-
-def answer_cloud_error(_: Request, error: Exception) -> JSONResponse:
-    """Turn a refusal of the business functions into its answer."""
-    if not isinstance(error, CloudError):
-        raise error
-    return error_response(error.status, error.code, str(error))

@@ -15,6 +15,7 @@ class Purpose(enum.StrEnum):
     INVITATION = "invitation"
     SESSION = "session"
     API = "api"
+    NOTICE = "notice"
 
 
 class Signer:

@@ -4,7 +4,6 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Form, Request, Response
-from fastapi.responses import HTMLResponse
 from pydantic import AfterValidator, BaseModel, Field
 
 from cloud.accounts.cross_site import SameSite
@@ -18,7 +17,6 @@ from cloud.accounts.sessions import COOKIE, Kind, SignedIn, end_session, set_ses
 from cloud.billing.ledger import balance_of
 from cloud.billing.models import Balance
 from cloud.billing.owners import Owner
-from cloud.confirmation import confirmation_page
 from cloud.context import Context, Facts
 
 router = APIRouter(tags=["accounts"])
@@ -88,12 +86,6 @@ def post_link_request(cloud: Context, wish: LinkRequest) -> None:
     ask_for_link(cloud, wish.email, wish.customer_source)
 
 
-@router.get("/auth/email-link")
-def get_link_page(token: str) -> HTMLResponse:
-    """Ask the reader to confirm; programs that only look at links sign nobody in."""
-    return confirmation_page("/auth/email-link/confirm", token, "Sign in")
-
-
 @router.post("/auth/email-link/confirm", dependencies=[SameSite])
 def post_link(
     cloud: Context, facts: Facts, response: Response, token: Token, telemetry_id: TelemetryId = None
@@ -143,12 +135,6 @@ def post_welcome_form(cloud: Context, user: SignedIn, form: WelcomeForm) -> None
 def post_email_change(cloud: Context, user: SignedIn, wish: EmailChangeRequest) -> None:
     """Send a confirmation link to the new address."""
     ask_for_email_change(cloud, user.id, wish.email)
-
-
-@router.get("/account/email/confirm")
-def get_email_change_page(token: str) -> HTMLResponse:
-    """Ask the reader of the letter to confirm the new address."""
-    return confirmation_page("/account/email/confirm", token, "Use this address")
 
 
 @router.post("/account/email/confirm", status_code=204)

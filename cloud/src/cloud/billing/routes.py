@@ -3,7 +3,6 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, Field
 
 from cloud.accounts.sessions import SignedIn
@@ -191,13 +190,6 @@ def post_code(cloud: Context, user: SignedIn, wish: CodeRequest) -> CodeAnswer:
     with cloud.transaction() as work:
         microdollars = redeem(work, user.id, wish.code)
     return CodeAnswer(microdollars=microdollars)
-
-
-@router.get("/thanks")
-def get_thanks() -> HTMLResponse:
-    """Greet who comes back from Stripe's page."""
-    text = "Thank you. What you paid for is here as soon as the payment is confirmed."
-    return HTMLResponse(f"<!doctype html><html lang=en><title>Thank you</title><p>{text}</p></html>")
 
 
 def page_answer(page: PaymentPage) -> PageAnswer:

@@ -4,12 +4,10 @@ import re
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form
-from fastapi.responses import HTMLResponse
 from pydantic import AfterValidator, BaseModel, Field
 
 from cloud.accounts.routes import EmailAddress
 from cloud.accounts.sessions import SignedIn
-from cloud.confirmation import confirmation_page
 from cloud.context import Context
 from cloud.errors import Forbidden, NotFound
 from cloud.organizations.founding import change_plan, create_organization, delete_organization
@@ -110,12 +108,6 @@ def post_plan(cloud: Context, user: SignedIn, organization_id: str, wish: PlanRe
 def post_invitation(cloud: Context, user: SignedIn, organization_id: str, wish: InvitationRequest) -> None:
     """Invite an address."""
     invite(cloud, user.id, organization_id, wish.email, wish.role)
-
-
-@router.get("/invitations")
-def get_invitation_page(token: str) -> HTMLResponse:
-    """Ask the invited to confirm."""
-    return confirmation_page("/invitations/accept", token, "Join")
 
 
 @router.post("/invitations/accept")

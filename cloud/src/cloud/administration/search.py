@@ -1,0 +1,16 @@
+"""Finding users."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from cloud.accounts.models import User
+from cloud.addresses import normalised
+
+
+def search_users(session: Session, wanted: str, limit: int) -> Sequence[User]:
+    """Return those whose address holds the text or whose id it is, the newest first; deleted ones are not found."""
+    is_meant = or_(User.id == wanted.strip(), User.email_normalised.contains(normalised(wanted), autoescape=True))
+    living = select(User).where(User.deleted_at.is_(None), is_meant)
+    return session.scalars(living.order_by(User.created_at.desc(), User.id).limit(limit)).all()

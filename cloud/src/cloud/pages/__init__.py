@@ -1,0 +1,1 @@
+"""The site: plain pages on the same functions that the API calls."""
