@@ -24,7 +24,9 @@ class Sender(msgspec.Struct, frozen=True):
 
 
 LOCAL = "local"
-_ANYBODY = Sender("cloud", frozenset(ALL_SCOPES), LOCAL)
+LOCAL_SOURCE = "cloud"
+"""Marks the events of a sender without a token."""
+_ANYBODY = Sender(LOCAL_SOURCE, frozenset(ALL_SCOPES), LOCAL)
 
 
 class Doors:

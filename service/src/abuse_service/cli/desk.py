@@ -10,19 +10,23 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 
-from abuse_service.api.doors import LOCAL, Sender
+from abuse_client.contract import ContractError
+from abuse_service.api.doors import LOCAL, LOCAL_SOURCE, Sender
 from abuse_service.console_api.routes import answer_console
 from abuse_service.console_api.v1 import V1, answer_v1
-from abuse_service.errors import PolicyError, ServiceError
+from abuse_service.errors import PolicyError, ServiceError, StorageUnavailable
 from abuse_service.settings import ALL_SCOPES, Settings
 from abuse_service.telemetry import configure_logging
 from abuse_service.wiring import Service, holds_database, read_owner
 
+EVENTS_PATH, AUTH_PATH = "/api/events", "/api/auth-event"
 _CONSOLE = "/api/console/"
 _SECONDS = 10.0
 _OPERATOR = Sender("operator", frozenset(ALL_SCOPES), LOCAL)
 _SCOPES = frozenset({"read", "records", "admin"})
+_WRITING = frozenset({"write", "import"})
 
 
 Request = tuple[str, str, bytes]
@@ -33,12 +37,20 @@ class RemoteError(ServiceError):
     """the service refused"""
 
 
+class Busy(ServiceError):
+    """the service takes no more at the moment"""
+
+    after_seconds = 1.0
+
+
 class Desk:
     """Asks the service that owns the data directory; without one, opens the directory for the question."""
 
     def __init__(self, settings: Settings, url: str | None) -> None:
         self._settings = settings
         self._url = url or _owner_url(settings.data)
+        # One for all that is asked: to make one takes longer than most answers.
+        self._client = httpx.Client(timeout=_SECONDS, trust_env=False)
 
     @property
     def is_live(self) -> bool:
@@ -68,13 +80,11 @@ class Desk:
 
     def _ask_service(self, url: str, method: str, path: str, body: bytes) -> Any:
         try:
-            answer = httpx.request(
+            answer = self._client.request(
                 method,
                 f"{url.rstrip('/')}{path}",
                 content=body or None,
-                headers={"content-type": "application/json"} | self._credentials(),
-                timeout=_SECONDS,
-                trust_env=False,
+                headers={"content-type": "application/json"} | self._credentials(path),
             )
             said = answer.json()
         except (httpx.HTTPError, ValueError) as error:
@@ -86,6 +96,8 @@ class Desk:
             scopes = ", ".join(sorted(_SCOPES))
             told["message"] = f"{told.get('message')}; verbs take theirs from ABUSE_TOKENS, with the scopes {scopes}"
         message = told.get("message") or f"status {answer.status_code}"
+        if answer.status_code in (429, 503):
+            raise Busy(message)
         raise _refusal(message, told.get("path"), told.get("details") or {})
 
     def talk(self, requests: Generator[Request, Any, None]) -> None:
@@ -100,11 +112,12 @@ class Desk:
         async with self._open_directory() as service:
             request = next(requests, None)
             while request is not None:
-                answer = await _answer(service, *request)
                 try:
-                    request = requests.send(answer)
-                except StopIteration:
-                    request = None
+                    answer = await _answer(service, *request)
+                except ServiceError as error:
+                    request = _tell(requests, error)
+                else:
+                    request = _tell(requests, answer)
 
     async def _ask_directory(self, method: str, path: str, body: bytes) -> Any:
         async with self._open_directory() as service:
@@ -126,8 +139,9 @@ class Desk:
         finally:
             await service.stop()
 
-    def _credentials(self) -> dict[str, str]:
-        able = [token for token in self._settings.tokens if token.scopes >= _SCOPES] or self._settings.tokens
+    def _credentials(self, path: str) -> dict[str, str]:
+        wanted = _WRITING if path in (EVENTS_PATH, AUTH_PATH) else _SCOPES
+        able = [token for token in self._settings.tokens if token.scopes >= wanted] or self._settings.tokens
         if not able:
             return {}
         return {
@@ -137,6 +151,15 @@ class Desk:
 
 
 async def _answer(service: Service, method: str, path: str, body: bytes) -> Any:
+    try:
+        if path == EVENTS_PATH:
+            return msgspec.to_builtins(await service.flow.take_events(body, LOCAL_SOURCE))
+        if path == AUTH_PATH:
+            return json.loads(await service.flow.take_auth(body, LOCAL_SOURCE))
+    except StorageUnavailable as error:
+        raise Busy(error.message) from None
+    except ContractError as error:
+        raise ServiceError(error.message, path=error.path) from None
     place, _, query = path.partition("?")
     if place.startswith(V1):
         return json.loads(await answer_v1(service, _OPERATOR, method, place, query, body))
@@ -147,9 +170,19 @@ def _drive(requests: Generator[Request, Any, None], ask: Callable[[Request], Any
     request = next(requests, None)
     while request is not None:
         try:
-            request = requests.send(ask(request))
-        except StopIteration:
-            request = None
+            answer = ask(request)
+        except ServiceError as error:
+            request = _tell(requests, error)
+        else:
+            request = _tell(requests, answer)
+
+
+def _tell(requests: Generator[Request, Any, None], answer: Any) -> Request | None:
+    """Send an answer back, or raise what was refused where it was asked; what is asked next."""
+    try:
+        return requests.throw(answer) if isinstance(answer, ServiceError) else requests.send(answer)
+    except StopIteration:
+        return None
 
 
 def _refusal(message: str, path: str | None, details: dict[str, Any]) -> ServiceError:

@@ -15,6 +15,7 @@ from abuse_service.cli.clusters import cluster, link_app
 from abuse_service.cli.desk import Desk
 from abuse_service.cli.erasures import erase, erasures
 from abuse_service.cli.export import export
+from abuse_service.cli.import_events import import_events
 from abuse_service.cli.joins import import_app, pending
 from abuse_service.cli.options import AsJson, Data, PolicyPath, Reason, Url, open_desk, read_settings
 from abuse_service.cli.past import explain_as_then
@@ -43,6 +44,7 @@ app.command()(audit)
 app.add_typer(policy_app, name="policy")
 app.add_typer(list_app, name="list")
 app.add_typer(rejected_app, name="rejected")
+import_app.command("events")(import_events)
 app.add_typer(import_app, name="import")
 app.add_typer(link_app, name="link")
 app.command()(pending)
