@@ -15,7 +15,7 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from abuse_service.cli.history import History, rejects_of
+from abuse_service.wiring import History, rejects_of
 
 START_MS = 1_700_000_000_000
 GOOD = {"type": "user.blocked", "occurred_at": START_MS, "data": {"kilo_user_id": "u1"}}

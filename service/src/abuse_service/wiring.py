@@ -41,6 +41,7 @@ from abuse_service.storage.backup import back_up
 from abuse_service.storage.compare import compare_images
 from abuse_service.storage.directory import holds_database, read_owner
 from abuse_service.storage.directory_reader import DirectoryReader
+from abuse_service.storage.history import History, Line, rejects_of
 from abuse_service.storage.key_file import key_file_beside
 from abuse_service.storage.scratch import Scratch
 from abuse_service.storage.store import SqliteStore
@@ -50,6 +51,8 @@ from abuse_service.versions import Versions, choose, kept_catalog, read_book
 
 __all__ = [
     "Fault",
+    "History",
+    "Line",
     "Service",
     "Verified",
     "back_up",
@@ -59,6 +62,7 @@ __all__ = [
     "read_enricher",
     "read_owner",
     "rebuild",
+    "rejects_of",
     "verify",
 ]
 

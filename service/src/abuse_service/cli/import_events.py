@@ -11,9 +11,9 @@ from rich.progress import Progress
 
 from abuse_service.cli import show
 from abuse_service.cli.desk import AUTH_PATH, EVENTS_PATH, Busy, Request
-from abuse_service.cli.history import History, Line, rejects_of
 from abuse_service.cli.options import Data, Url, open_desk
 from abuse_service.errors import ServiceError
+from abuse_service.wiring import History, Line, rejects_of
 
 _AT_ONCE = 1_000
 _BYTES_AT_ONCE = 4 * 2**20
