@@ -9,7 +9,9 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import httpx
 import pytest
 from rich.console import Console
 
@@ -20,6 +22,8 @@ from abuse_lab.demo.sight import UNKNOWN_TYPE, AccountSight, Sight, UnknownSight
 from abuse_lab.desk import DecisionLine, ExplainedDecision, IdentityPage, KeptEvent, RecordPage, SpendPage
 from cloud.story import Account
 
+PLACES = ["sign-in", "backoffice", "backoffice", "playground", "v1"]
+"""The first parts of the paths that the closing lines name."""
 DEMO = [sys.executable, "-m", "abuse_lab", "demo"]
 
 
@@ -90,7 +94,7 @@ def test_demo_holds_end_to_end() -> None:
 
 
 def test_demo_stays_until_interrupted(tmp_path: Path) -> None:
-    """Without DEMO_EXIT it stays up with three commands that work, and Ctrl-C takes everything away."""
+    """Without DEMO_EXIT it stays up with pages to open and three commands that work; Ctrl-C takes everything away."""
     environment = os.environ | {"DEMO_EXIT": "", "TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"}
     page = tmp_path / "page.txt"
     with page.open("w") as output:
@@ -103,6 +107,12 @@ def test_demo_stays_until_interrupted(tmp_path: Path) -> None:
             assert [line.split()[0] for line in tries] == ["identity", "explain", "tail"]
             for line in tries:
                 subprocess.run([sys.executable, "-m", "abuse_service", *line.split()], check=True, capture_output=True)
+            places = re.findall(r"(?m)^(http://127\S+)$", page.read_text())
+            assert [urlsplit(place).path.split("/")[1] for place in places] == PLACES
+            for place in places:
+                # Who is not signed in is led to the sign-in; the API has no page.
+                answer = httpx.get(place, headers={"accept": "text/html"}, follow_redirects=True, trust_env=False)
+                assert answer.status_code == (404 if urlsplit(place).path == "/v1" else 200), place
             owner = json.loads(next(tmp_path.glob("*/data/owner.json")).read_text())
         finally:
             demo.send_signal(signal.SIGINT)

@@ -13,6 +13,7 @@ from rich.text import Text
 from abuse_client.contract import EVENT_CLASSES
 from abuse_lab.demo.portraits import account_table, reasons_panel
 from abuse_lab.demo.sight import Sight
+from cloud.running import RunningCloud
 
 SHOWN_ROLES = {
     "blocked": "The blocked account",
@@ -32,6 +33,24 @@ def render(sight: Sight) -> Group:
         account_table(sight),
         _heading("Why"),
         *(reasons_panel(sight.account(role), title) for role, title in SHOWN_ROLES.items()),
+    )
+
+
+def addresses(cloud: RunningCloud, sight: Sight) -> Group:
+    """Where to look on in a browser, and what to try there."""
+    blocked, honest = sight.account("blocked").account, sight.account("honest").account
+    places = (
+        ("/sign-in", f"sign in as {cloud.admin_email}, the administrator; the letter is shown, no mail is sent"),
+        ("/backoffice", "as the administrator: find anybody, block, unblock, grant, refund, read the log"),
+        (f"/backoffice/users/{blocked.kilo_user_id}", "the blocked account: lift its block, and ask the service again"),
+        ("/playground", f"as anybody, {honest.email} for one: ask the gateway and see what it says"),
+        ("/v1", "the gateway for OpenAI's and Anthropic's clients; a key for them is made on the page Keys"),
+    )
+    lines = [Text.assemble((f"# {what}\n", "dim"), f"{cloud.url}{path}") for path, what in places]
+    return Group(
+        _heading("Look on in a browser"),
+        *lines,
+        Text("# what is bought is paid on this machine's Stripe, with the card 4242 4242 4242 4242", "dim"),
     )
 
 

@@ -12,11 +12,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from abuse_lab.console import make_console
 from abuse_lab.demo.claims import complaints
-from abuse_lab.demo.page import commands, render
+from abuse_lab.demo.page import addresses, commands, render
 from abuse_lab.demo.sight import Sight, look
 from abuse_lab.desk import ServiceDesk
 from abuse_lab.service_process import ServiceProcess
-from cloud.running import run_cloud
+from cloud.running import RunningCloud, run_cloud
 from cloud.story import StoryReport, play
 
 
@@ -44,24 +44,22 @@ def show(*, stays: bool, console: Console | None = None) -> int:
 def _perform(service: ServiceProcess, directory: Path, console: Console, *, stays: bool) -> list[str]:
     service.await_ready()
     console.print(f"[bold]abuse-service[/] runs at {service.url}, process {service.pid}, with a fresh data directory.")
-    console.print("A small SaaS reports to it over HTTP while a dozen people live their lives there.\n")
-    report = _play_story(service.url, directory, console)
-    with ServiceDesk(service.url) as desk:
-        sight = look(desk, report)
-    console.print(render(sight))
-    faults = complaints(sight)
-    if stays and not faults:
-        faults += _stay(service, sight, console)
+    # The gateway delays a quarantined answer by six seconds; nobody in the audience has to.
+    with run_cloud(directory, abuse_url=service.url, quarantine_3_seconds=1.0) as cloud:
+        console.print(f"A small SaaS runs at {cloud.url}; a dozen people live their lives there, and it reports.\n")
+        report = _play_story(cloud, console)
+        with ServiceDesk(service.url) as desk:
+            sight = look(desk, report)
+        console.print(render(sight))
+        faults = complaints(sight)
+        if stays and not faults:
+            faults += _stay(service, cloud, sight, console)
     return faults
 
 
-def _play_story(abuse_url: str, directory: Path, console: Console) -> StoryReport:
+def _play_story(cloud: RunningCloud, console: Console) -> StoryReport:
     columns = (TextColumn("{task.description:<44}"), BarColumn(None), MofNCompleteColumn())
-    with (
-        # The gateway delays a quarantined answer by six seconds; nobody in the audience has to.
-        run_cloud(directory, abuse_url=abuse_url, quarantine_3_seconds=1.0) as cloud,
-        Progress(*columns, console=console, expand=True) as progress,
-    ):
+    with Progress(*columns, console=console, expand=True) as progress:
         task = progress.add_task("the curtain rises")
 
         def show_step(done: int, total: int, text: str) -> None:
@@ -70,11 +68,11 @@ def _play_story(abuse_url: str, directory: Path, console: Console) -> StoryRepor
         return play(cloud.url, admin_email=cloud.admin_email, on_step=show_step)
 
 
-def _stay(service: ServiceProcess, sight: Sight, console: Console) -> list[str]:
+def _stay(service: ServiceProcess, cloud: RunningCloud, sight: Sight, console: Console) -> list[str]:
     executable = Path(sys.executable).with_name("abuse-service")
     shown = executable.relative_to(Path.cwd()) if executable.is_relative_to(Path.cwd()) else executable
-    console.print(commands(sight, shown, service.data), soft_wrap=True)
-    console.print(f"\nThe service answers at {service.url} until [bold]Ctrl-C[/].")
+    console.print(addresses(cloud, sight), commands(sight, shown, service.data), soft_wrap=True)
+    console.print(f"\nThe service answers at {service.url}, the SaaS at {cloud.url}, until [bold]Ctrl-C[/].")
     while service.is_running:
         threading.Event().wait(0.5)
     return ["the service ended by itself"]
