@@ -1,7 +1,7 @@
 """The cloud and its provider, really running: on free loopback ports, in threads, stopped cleanly."""
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,12 +54,13 @@ def run_cloud(
     abuse_client_id: str | None = None,
     abuse_client_secret: str | None = None,
     pace: Pace | None = None,
+    build: Callable[[Settings], Cloud] = build_cloud,
     **settings: Any,
 ) -> Iterator[RunningCloud]:
     """Run a cloud whose tables live in the directory, reporting to the abuse service at the address.
 
     Any field of `cloud.settings.Settings` can be given by its name; the local provider answers at the `pace`. Fresh
-    secrets are made unless given.
+    secrets are made unless given. `build` puts the parts together, for whoever exchanges one.
     """
     with ExitStack() as servers:
         listener = servers.enter_context(bound_socket())
@@ -103,7 +104,7 @@ def run_cloud(
             "abuse_client_secret": abuse_client_secret,
         }
         chosen = Settings(**(made | settings))
-        cloud = build_cloud(chosen)
+        cloud = build(chosen)
         with run_server(create_app(cloud), listener):
             yield RunningCloud(
                 url=url,

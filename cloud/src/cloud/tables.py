@@ -22,6 +22,7 @@ from cloud.billing.models import (
 )
 from cloud.database import Base
 from cloud.gateway.models import Generation
+from cloud.history.models import BackfillCursor, Happening
 from cloud.mail.models import OutgoingLetter
 from cloud.organizations.models import Invitation, Member, Organization, SsoDomain
 from cloud.stripe_webhooks.models import StripeEvent
@@ -53,4 +54,6 @@ TABLES = (
     StripeOwner,
     StripeEvent,
     Generation,
+    Happening,
+    BackfillCursor,
 )

@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from uuid import uuid4
 
 from sqlalchemy.orm import Session
 
 from abuse_client.contract import CloudEvent
 from cloud.database import Database, epoch_ms
+from cloud.history.service import keep_event
 from cloud.reporting import Reporting
 
 
@@ -27,8 +29,13 @@ class Work:
         return epoch_ms(self.happened_at)
 
     def report_after_commit(self, event: CloudEvent) -> None:
-        """Report the event when this transaction has committed; a rollback reports nothing."""
+        """Report the event when this transaction has committed, and keep it; a rollback does neither."""
+        keep_event(self.session, event)
         self.events.append(event)
+
+    def new_event_id(self) -> str:
+        """Return an id for an event that no row of a table names already."""
+        return uuid4().hex
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from cloud.billing.passes import blocks_deletion
 from cloud.context import Cloud
 from cloud.database import Base
 from cloud.errors import Conflict, NotFound
+from cloud.history.service import forget_history
 from cloud.organizations.models import Invitation
 from cloud.organizations.service import end_all_memberships
 from cloud.transactions import Work
@@ -35,8 +36,11 @@ def delete_user(cloud: Cloud, user_id: str) -> None:
         end_all_memberships(work, user_id)
         cloud.mailer.forget(work, user.id, user.email)
         forget_rows(work, user)
+        forget_history(work.session, user.id)
         anonymise(work, user)
-        work.report_after_commit(events.user_deleted(kilo_user_id=user_id, occurred_at=work.occurred_at_ms))
+        work.report_after_commit(
+            events.user_deleted(kilo_user_id=user_id, occurred_at=work.occurred_at_ms, event_id=work.new_event_id())
+        )
 
 
 def forget_rows(work: Work, user: User) -> None:

@@ -60,7 +60,11 @@ def change_email(work: Work, user: User, email: str) -> bool:
         raise Conflict("this address belongs to another account") from None
     work.report_after_commit(
         events.user_email_changed(
-            kilo_user_id=user.id, email=email, previous_email=previous, occurred_at=work.occurred_at_ms
+            kilo_user_id=user.id,
+            email=email,
+            previous_email=previous,
+            occurred_at=work.occurred_at_ms,
+            event_id=work.new_event_id(),
         )
     )
     return True

@@ -61,6 +61,7 @@ def change_pass(work: Work, held: KiloPass, *, tier: str | None, status: str, st
             status=status,
             streak_months=streak_months,
             occurred_at=epoch_ms(held.changed_at),
+            event_id=work.new_event_id(),
         )
     )
 

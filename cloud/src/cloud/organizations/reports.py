@@ -20,6 +20,7 @@ def report(work: Work, build: Callable[..., CloudEvent], organization: Organizat
             has_sso=organization.has_sso,
             in_free_trial=organization.is_in_free_trial(work.now),
             occurred_at=work.occurred_at_ms,
+            event_id=work.new_event_id(),
         )
     )
 

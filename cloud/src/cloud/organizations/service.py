@@ -59,7 +59,7 @@ def remove_member(work: Work, organization_id: str, user_id: str, *, spares_last
 
 def change_role(work: Work, organization_id: str, user_id: str, role: str) -> bool:
     """Give a member another role and say whether it is another one. No event tells roles: the next sign-in does."""
-    organization = locked_organization(work, organization_id)
+    locked_organization(work, organization_id)
     member = find_member(work.session, organization_id, user_id)
     if member is None:
         raise NotFound("found no such member")
@@ -67,8 +67,6 @@ def change_role(work: Work, organization_id: str, user_id: str, role: str) -> bo
         return False
     refuse_last_owner(work, member)
     member.role = role
-    if role == Role.OWNER:
-        announce(work, organization, user_id)
     return True
 
 

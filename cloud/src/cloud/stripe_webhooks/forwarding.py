@@ -31,6 +31,6 @@ def forward(work: Work, notice: Notice, owner: Owner | None) -> None:
             organization_id=owner.organization_id,
             occurred_at=work.occurred_at_ms,
             # Stripe's own id, so that a later import of the same event counts as the same.
-            event_id=notice.id if len(notice.id) <= MAX_EVENT_ID_LENGTH else None,
+            event_id=notice.id if len(notice.id) <= MAX_EVENT_ID_LENGTH else work.new_event_id(),
         )
     )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
+from uuid import uuid4
 
 import httpx
 
@@ -33,6 +34,10 @@ class Town:
     def resident(self, **known: Any) -> Person:
         """Return somebody who has just signed up."""
         return self.newcomer(**known).come_in()
+
+    def new_word(self) -> str:
+        """Return a word that nobody has used."""
+        return uuid4().hex
 
     def settle(self) -> None:
         """Wait until nothing is on its way: no card to charge, no webhook, no report."""

@@ -1,0 +1,1 @@
+"""What has happened to accounts, as it was reported: kept for the backfill, and forgotten with the person."""
