@@ -13,10 +13,12 @@ from fastapi.routing import APIRoute
 
 from cloud import pages
 from cloud.accounts.sessions import COOKIE
+from cloud.gateway.overview import list_outcomes
+from cloud.gateway.refusals import KEPT
 from cloud.pages.page import NOTICE_COOKIE
 from cloud.pages.site import ROUTERS
 from cloud.story.person import Person
-from cloud.testing import Town
+from cloud.testing import Town, classification_of
 from cloud.testing.visitor import Visitor, open_window
 
 HOSTILE = "<script>alert(1)</script>\"'><img/src=x/onerror=alert(1)>"
@@ -55,6 +57,14 @@ def id_of(visitor: Visitor) -> str:
     found = UUID.search(visitor.get("/profile").text)
     assert found is not None
     return found.group()
+
+
+def rows_of(page: str) -> list[tuple[str, str]]:
+    """Return of each request that the page lists its id and what came of it."""
+    table = page.partition("What came of the newest requests")[2]
+    rows = re.findall(r"<tr><td>.*?</tr>", table, re.DOTALL)
+    texts = [[" ".join(re.sub(r"<[^>]+>", "", cell).split()) for cell in row.split("</td>")] for row in rows]
+    return [(cells[5], cells[2]) for cells in texts]
 
 
 def test_newcomer_comes_in(visitor: Visitor) -> None:
@@ -122,17 +132,24 @@ def test_form_of_another_site_is_refused(admin: Visitor, path: str, said: dict[s
 def test_template_holds_no_script(template: Path) -> None:
     """No template holds a script, a handler, a style or a foreign address that the policy would have to let through."""
     text = template.read_text()
-    assert not re.search(r"<script(?![^>]*\bsrc=\"/static/)|\son\w+=|\sstyle=|<style|(src|href)=\"https?:", text)
+    assert not re.search(
+        r"<script(?![^>]*\bsrc=\"(/static/|{{ check\.script_url }}))|\son\w+=|\sstyle=|<style|(src|href)=\"https?:",
+        text,
+    )
     assert "safe" not in re.findall(r"\|\s*(\w+)", text)
 
 
 @pytest.mark.parametrize("path", [*PAGES, "/nowhere", "/teams/nowhere"])
-def test_page_keeps_strict_policy(admin: Visitor, path: str) -> None:
+def test_page_keeps_strict_policy(admin: Visitor, town: Town, path: str) -> None:
     """Every page, a refusal too, allows its own scripts only, no frame around it, and no copy in a cache."""
-    headers = admin.get(path).headers
+    headers = admin.get(path, params={"token": "x"} if path == "/auth/email-link" else None).headers
     policy = dict(part.strip().partition(" ")[::2] for part in headers["content-security-policy"].split(";"))
     assert policy["default-src"] == "'none'"
-    assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
+    check = town.running.cloud.settings.device_check_url or ""
+    # The ways in show the browser to the device check, and nothing else is let in there.
+    beside = f" {check}" if path in ("/sign-in", "/auth/email-link") else ""
+    assert policy["script-src"] == policy["connect-src"] == f"'self'{beside}"
+    assert policy["style-src"] == policy["img-src"] == "'self'"
     assert policy["frame-ancestors"] == policy["base-uri"] == "'none'"
     assert headers["cache-control"] == "no-store"
 
@@ -192,18 +209,43 @@ def test_key_works_until_revoked(visitor: Visitor, new_visitor: Callable[[], Vis
     assert program.chat().status_code == 401
 
 
-def test_dashboard_shows_the_answers(visitor: Visitor, town: Town) -> None:
-    """The dashboard adds up what was used, and names the request id of each answer."""
+def test_dashboard_shows_what_came_of_requests(visitor: Visitor, admin: Visitor, town: Town) -> None:
+    """The dashboard adds up what was used and tells what came of each request; verdicts are for administrators."""
     visitor.sign_in(new_email())
     key = re.search(r'id="new-key"[^>]*value="([^"]+)"', visitor.post("/keys").text)
     assert key is not None
     program = Person(http=town.http, email="program", session_token=key.group(1))
     for _ in range(2):
         program.chat(max_tokens=1_000)
+    told = {"action": "quarantine-3", "request_id": 8, "model_override": "open/swift-1"}
+    town.sink.classification = classification_of(verdict="SOFT_BLOCK", **told)
+    program.chat(model="acme/grand-2:free")
+    town.sink.classification = classification_of(verdict="HARD_BLOCK", action="block", request_id=9)
+    program.chat()
+    town.settle()
     shown = visitor.get("/dashboard").text
-    request_id = town.sink.classification["request_id"]
-    assert shown.count(f'<td class="number">{request_id}</td>') == 2
-    assert "2,000" in shown
+    requests = {int(row[0]): row[1:] for row in rows_of(shown)}
+    assert "2,064" in shown
+    assert requests == {7: ("answered",), 8: ("answered by open/swift-1",), 9: ("refused 403 abuse_blocked",)}
+    assert "HARD_BLOCK" not in shown
+    office = admin.get(f"/backoffice/users/{id_of(visitor)}").text
+    assert office.count("ALLOW") == 2
+    assert "SOFT_BLOCK" in office
+    assert "HARD_BLOCK" in office
+
+
+def test_refusals_are_kept_in_bounds(user: Person, town: Town) -> None:
+    """Somebody who is refused without end leaves the newest of it, and nothing of anybody else is lost."""
+    town.admin.do("POST", f"/admin/users/{user.kilo_user_id}/block", json={"reason": "flood"})
+    other = town.resident()
+    other.chat(model="acme/grand-2")
+    for _ in range(KEPT + 3):
+        assert user.chat().status_code == 403
+    town.settle()
+    with town.running.cloud.database.reading() as session:
+        assert len(list_outcomes(session, user.kilo_user_id, 1_000)) == KEPT
+        [refused] = list_outcomes(session, other.kilo_user_id, 1_000)
+    assert (refused.status, refused.code) == (402, "insufficient_credits")
 
 
 def test_account_is_deleted_by_its_owner(visitor: Visitor, town: Town) -> None:

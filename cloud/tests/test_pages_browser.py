@@ -217,3 +217,24 @@ def test_keyboard_is_enough(open_page: Callable[..., Page]) -> None:
     page.keyboard.type(new_email())
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("Look into your mail")
+
+
+def test_browser_is_shown_to_the_device_check(open_page: Callable[..., Page], town: Town) -> None:
+    """From the second sign-in on the auth event tells what the check saw, by a letter and by a provider alike."""
+    email = new_email()
+    page = open_page()
+    for _ in range(2):
+        sign_in(page, email)
+        page.get_by_role("button", name="Sign out").click()
+    page.goto("/sign-in")
+    page.locator("a[href*=telemetry_id]").get_by_text("Google").click()
+    page.get_by_label("E-mail").fill(email)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+    entries = [body for body in town.arrived("/api/auth-event") if body["email"] == email]
+    assert [body["event_type"] for body in entries] == ["signup", "signin", "signin"]
+    shown = [body.get("stytch_hardware_fingerprint") for body in entries]
+    assert shown[0] is None
+    assert str(shown[1]).startswith("hw-")
+    assert shown[1] == shown[2]
+    assert entries[1]["stytch_is_authentic_device"] is False  # a program drives this browser

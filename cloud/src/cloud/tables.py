@@ -21,7 +21,7 @@ from cloud.billing.models import (
     StripeOwner,
 )
 from cloud.database import Base
-from cloud.gateway.models import Generation
+from cloud.gateway.models import Generation, RefusedRequest
 from cloud.history.models import BackfillCursor, Happening
 from cloud.mail.models import OutgoingLetter
 from cloud.organizations.models import Invitation, Member, Organization, SsoDomain
@@ -54,6 +54,7 @@ TABLES = (
     StripeOwner,
     StripeEvent,
     Generation,
+    RefusedRequest,
     Happening,
     BackfillCursor,
 )

@@ -17,6 +17,7 @@ from cloud.billing.passes import blocks_deletion
 from cloud.context import Cloud
 from cloud.database import Base
 from cloud.errors import Conflict, NotFound
+from cloud.gateway.models import RefusedRequest
 from cloud.history.service import forget_history
 from cloud.organizations.models import Invitation
 from cloud.organizations.service import end_all_memberships
@@ -45,7 +46,7 @@ def delete_user(cloud: Cloud, user_id: str) -> None:
 
 def forget_rows(work: Work, user: User) -> None:
     """Drop what belongs to the person alone; sessions and links are dead with it, and no card is charged any more."""
-    for table in (CheckedDevice, CohortMember, LinkedProvider, SignInAttempt, UserSession):
+    for table in (CheckedDevice, CohortMember, LinkedProvider, SignInAttempt, UserSession, RefusedRequest):
         work.session.execute(delete(table).where(table.user_id == user.id))
     for addressed in (EmailLink, Invitation):
         is_own = or_(addressed.user_id == user.id, addressed.email_normalised == user.email_normalised)

@@ -61,6 +61,8 @@ class Account:
                     organization_id=asked.caller.organization_id,
                     request_id=(answered.request_id if answered else 0) or None,
                     model=asked.model.name,
+                    requested_model=asked.requested_model,
+                    verdict=answered.verdict if answered else None,
                     input_tokens=usage.input_tokens,
                     output_tokens=usage.output_tokens,
                     cost_microdollars=cost,

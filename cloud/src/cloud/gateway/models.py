@@ -1,7 +1,8 @@
-"""What the gateway served."""
+"""What the gateway served and refused."""
 
 from datetime import datetime
 
+from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
 from cloud.database import Base
@@ -19,8 +20,27 @@ class Generation(Base):
     organization_id: Mapped[str | None]
     request_id: Mapped[int | None]
     model: Mapped[str]
+    """The one that answered."""
+    requested_model: Mapped[str | None]
     input_tokens: Mapped[int]
     output_tokens: Mapped[int]
     cost_microdollars: Mapped[int]
     charged_microdollars: Mapped[int]
     served_at: Mapped[datetime]
+    verdict: Mapped[str | None]
+    """What the abuse service said, if it did; what came of it is the model that answered."""
+
+
+class RefusedRequest(Base):
+    """One request of a user that no provider saw."""
+
+    __tablename__ = "refused_requests"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
+    requested_model: Mapped[str]
+    status: Mapped[int]
+    code: Mapped[str]
+    request_id: Mapped[int | None]
+    verdict: Mapped[str | None]
+    refused_at: Mapped[datetime]

@@ -1,13 +1,12 @@
 """What users see of what the gateway did for them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from cloud.gateway.models import Generation
+from cloud.gateway.models import Generation, RefusedRequest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,10 +20,53 @@ class ModelUsage:
     charged_microdollars: int
 
 
-def list_answers(session: Session, user_id: str, limit: int) -> Sequence[Generation]:
-    """Return the newest answers to the user."""
-    own = select(Generation).where(Generation.user_id == user_id)
-    return session.scalars(own.order_by(Generation.id.desc()).limit(limit)).all()
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What came of one request: an answer, or a refusal with its status and code."""
+
+    at: datetime
+    requested_model: str
+    status: int
+    code: str | None = None
+    model: str | None = None
+    """The one that answered."""
+    request_id: int | None
+    verdict: str | None
+    input_tokens: int = 0
+    output_tokens: int = 0
+    charged_microdollars: int = 0
+
+
+def list_outcomes(session: Session, user_id: str, limit: int) -> list[Outcome]:
+    """Return what came of the user's newest requests."""
+    answered = select(Generation).where(Generation.user_id == user_id).order_by(Generation.id.desc()).limit(limit)
+    refused = select(RefusedRequest).where(RefusedRequest.user_id == user_id).order_by(RefusedRequest.id.desc())
+    outcomes = [
+        Outcome(
+            at=row.served_at,
+            requested_model=row.requested_model or row.model,
+            status=200,
+            model=row.model,
+            request_id=row.request_id,
+            verdict=row.verdict,
+            input_tokens=row.input_tokens,
+            output_tokens=row.output_tokens,
+            charged_microdollars=row.charged_microdollars,
+        )
+        for row in session.scalars(answered)
+    ]
+    outcomes += [
+        Outcome(
+            at=row.refused_at,
+            requested_model=row.requested_model,
+            status=row.status,
+            code=row.code,
+            request_id=row.request_id,
+            verdict=row.verdict,
+        )
+        for row in session.scalars(refused.limit(limit))
+    ]
+    return sorted(outcomes, key=lambda outcome: outcome.at, reverse=True)[:limit]
 
 
 def usage_by_model(session: Session, user_id: str, since: datetime) -> list[ModelUsage]:

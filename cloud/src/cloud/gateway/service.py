@@ -15,6 +15,7 @@ from cloud.gateway.accounting import Account
 from cloud.gateway.catalogue import FALLBACK, find_model
 from cloud.gateway.classification import classify_payload
 from cloud.gateway.llm_request import LlmRequest
+from cloud.gateway.refusals import note_refusal
 from cloud.gateway.streams import Stream, parse
 from cloud.gateway.upstreams import (
     Garbage,
@@ -88,6 +89,7 @@ async def serve(gateway: Gateway, asked: LlmRequest) -> Answer | StreamedAnswer 
     passage = await gateway.guard.admit(classify_payload(asked, gateway.cloud.settings), lingers=False)
     refusal = passage.refusal or admit(asked)
     if refusal is not None:
+        _ = gateway.keep(note_refusal(gateway.cloud, asked, passage, refusal))
         return refusal
     if passage.ruling.wait_s:
         await asyncio.sleep(passage.ruling.wait_s)

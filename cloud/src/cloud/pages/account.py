@@ -20,14 +20,14 @@ from cloud.billing.ledger import balance_of
 from cloud.billing.owners import Owner
 from cloud.errors import Invalid
 from cloud.gateway.catalogue import CATALOGUE
-from cloud.gateway.overview import list_answers, usage_by_model
+from cloud.gateway.overview import list_outcomes, usage_by_model
 from cloud.organizations.service import list_memberships
 from cloud.pages.page import AnyPage, OwnPage
 
 router = APIRouter(include_in_schema=False, dependencies=[SameSite])
 
 USAGE = timedelta(days=30)
-SHOWN_ANSWERS = 20
+SHOWN_OUTCOMES = 20
 
 
 class EmailForm(BaseModel):
@@ -44,7 +44,7 @@ def get_dashboard(page: OwnPage) -> Response:
             balance=balance_of(session, Owner(user_id=user_id)),
             usage=usage_by_model(session, user_id, page.cloud.clock() - USAGE),
             usage_days=USAGE.days,
-            answers=list_answers(session, user_id, SHOWN_ANSWERS),
+            outcomes=list_outcomes(session, user_id, SHOWN_OUTCOMES),
         )
 
 

@@ -17,14 +17,14 @@ from cloud.administration.search import search_users
 from cloud.billing.ledger import balance_of
 from cloud.billing.owners import Owner
 from cloud.errors import Invalid
-from cloud.gateway.overview import list_answers
+from cloud.gateway.overview import list_outcomes
 from cloud.pages.page import MICRODOLLARS, AdminPage
 
 router = APIRouter(prefix="/backoffice", include_in_schema=False, dependencies=[SameSite])
 
 SHOWN_USERS = 50
 SHOWN_ENTRIES = 100
-SHOWN_ANSWERS = 10
+SHOWN_OUTCOMES = 10
 
 
 class GrantForm(BaseModel):
@@ -60,7 +60,7 @@ def get_user(page: AdminPage, user_id: str) -> Response:
             "backoffice/user.html",
             user=user,
             balance=balance_of(work.session, Owner(user_id=user_id)),
-            answers=list_answers(work.session, user_id, SHOWN_ANSWERS),
+            outcomes=list_outcomes(work.session, user_id, SHOWN_OUTCOMES),
             entries=list_entries(work.session, user_id=user_id, action=None, actor_email=None, limit=SHOWN_ENTRIES),
         )
 

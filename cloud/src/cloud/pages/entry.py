@@ -10,7 +10,7 @@ from abuse_client.contract import AuthEventType
 from cloud.accounts.attempts import checked_return
 from cloud.accounts.cross_site import SameSite
 from cloud.accounts.profile import complete_welcome_form
-from cloud.accounts.routes import EmailAddress, Token, WelcomeForm
+from cloud.accounts.routes import EmailAddress, TelemetryId, Token, WelcomeForm
 from cloud.accounts.service import ask_for_link, enter_by_link
 from cloud.accounts.sessions import COOKIE, Kind, end_session, set_session_cookie, start_session
 from cloud.accounts.visit_routes import ReturnTo, get_options
@@ -41,7 +41,8 @@ def get_home(page: AnyPage) -> Response:
 @router.get("/sign-in")
 def get_sign_in(page: AnyPage, return_to: ReturnTo = FIRST_PAGE) -> Response:
     """Offer the ways in."""
-    return page.show("sign-in.html", options=get_options(page.cloud), return_to=return_to)
+    options = get_options(page.cloud)
+    return page.show("sign-in.html", options=options, return_to=return_to, device_check=options.device_check)
 
 
 @router.post("/sign-in")
@@ -75,7 +76,14 @@ def get_letter(page: AnyPage, recipient: str) -> Response:
 @router.get("/auth/email-link")
 def get_link(page: AnyPage, token: str) -> Response:
     """Ask the letter's reader to confirm; programs that only look at links sign nobody in."""
-    return page.show("confirm.html", title="Sign in", button="Sign in", action="/sign-in/confirm", token=token)
+    return page.show(
+        "confirm.html",
+        title="Sign in",
+        button="Sign in",
+        action="/sign-in/confirm",
+        token=token,
+        device_check=get_options(page.cloud).device_check,
+    )
 
 
 @router.post("/sign-in/confirm")
@@ -83,10 +91,11 @@ def post_link(
     page: AnyPage,
     facts: Facts,
     token: Token,
+    telemetry_id: TelemetryId = None,
     return_to: Annotated[str | None, Cookie(alias=RETURN_COOKIE)] = None,
 ) -> Response:
     """Sign the letter's reader up or in."""
-    entry = enter_by_link(page.cloud, token, facts)
+    entry = enter_by_link(page.cloud, token, facts, telemetry_id)
     is_new = entry.event_type is AuthEventType.SIGNUP
     answer = page.go("/welcome" if is_new and return_to in (None, FIRST_PAGE) else known_page(return_to))
     set_session_cookie(page.cloud, answer, start_session(page.cloud, entry.kilo_user_id, Kind.PAGE))

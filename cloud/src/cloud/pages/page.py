@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from cloud.accounts.cross_site import origin_of
 from cloud.accounts.models import User
 from cloud.accounts.sessions import Admin, SignedIn, find_user
+from cloud.accounts.visit_routes import DeviceCheckAnswer
 from cloud.context import Cloud, Context
 from cloud.errors import InvalidToken, NotSignedIn
 from cloud.settings import Settings
@@ -22,6 +23,8 @@ NOTICE_COOKIE = "cloud_notice"
 NOTICE_SECONDS = 60
 MICRODOLLARS = 1_000_000
 CHECKOUT = "https://checkout.stripe.com"
+DEVICE_CHECK = "https://telemetry.stytch.com"
+"""Where Stytch's script leads by itself."""
 
 
 def usd(microdollars: int) -> str:
@@ -56,13 +59,15 @@ class Page:
             raise NotSignedIn
         return self.visitor
 
-    def show(self, template: str, status: int = 200, **told: Any) -> HTMLResponse:
-        """Answer with the page, and with the notice that waits for the visitor."""
+    def show(
+        self, template: str, status: int = 200, *, device_check: DeviceCheckAnswer | None = None, **told: Any
+    ) -> HTMLResponse:
+        """Answer with the page, and with the notice that waits for the visitor; with the check it loads its script."""
         notice = read_notice(self.cloud, self.request)
         html = templates.get_template(template).render(
-            visitor=self.visitor, path=self.request.url.path, notice=notice, **told
+            visitor=self.visitor, path=self.request.url.path, notice=notice, device_check=device_check, **told
         )
-        response = HTMLResponse(html, status, headers=safe_headers(self.cloud.settings))
+        response = HTMLResponse(html, status, headers=safe_headers(self.cloud.settings, device_check))
         if NOTICE_COOKIE in self.request.cookies:
             response.delete_cookie(NOTICE_COOKIE)
         return response
@@ -89,20 +94,21 @@ def read_notice(cloud: Cloud, request: Request) -> tuple[str, bool] | None:
     return str(text), bool(is_alert)
 
 
-def safe_headers(settings: Settings) -> dict[str, str]:
+def safe_headers(settings: Settings, device_check: DeviceCheckAnswer | None) -> dict[str, str]:
     """Return what keeps a page's content its own: no foreign script, frame, or form's target, nothing in a cache."""
     # Browsers hold a form's redirection to the policy too: to the payment page and to the identity providers.
-    addresses = (
-        CHECKOUT if settings.stripe_api_url is None else settings.stripe_api_url,
+    targets = origins_of(
+        settings.stripe_api_url or CHECKOUT,
         settings.google_issuer,
         settings.github_url,
         settings.discord_url,
         settings.sso_issuer,
     )
-    targets = " ".join(dict.fromkeys(origin_of(address) for address in addresses if address))
+    scripts = origins_of(device_check.script_url) if device_check else ""
+    peers = origins_of(device_check.submit_url or DEVICE_CHECK) if device_check else ""
     policy = (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-        f"form-action 'self' {targets}; base-uri 'none'; frame-ancestors 'none'"
+        f"default-src 'none'; script-src 'self'{scripts}; style-src 'self'; img-src 'self'; connect-src 'self'{peers}; "
+        f"form-action 'self'{targets}; base-uri 'none'; frame-ancestors 'none'"
     )
     return {
         "content-security-policy": policy,
@@ -111,6 +117,10 @@ def safe_headers(settings: Settings) -> dict[str, str]:
         "referrer-policy": "same-origin",
         "x-content-type-options": "nosniff",
     }
+
+
+def origins_of(*addresses: str | None) -> str:
+    return "".join(f" {origin}" for origin in dict.fromkeys(origin_of(one) for one in addresses if one))
 
 
 def any_page(request: Request, cloud: Context) -> Page:
