@@ -27,6 +27,7 @@ FORMS = sorted(route.path for route in ROUTES if "POST" in route.methods)
 PAGES = sorted(route.path for route in ROUTES if "GET" in route.methods and "{" not in route.path)
 OPEN_PAGES = {"/", "/sign-in", "/letters", "/auth/email-link", "/account/email/confirm", "/invitations"}
 TEMPLATES = sorted((Path(pages.__file__).parent / "templates").rglob("*.html"))
+NAMES = ("email", "token", "name", "plan", "code", "tier", "amount_usd", "note", "reason", "role", "seats", "domain")
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
 numbers = count(1)
 
@@ -188,6 +189,24 @@ def test_refusal_is_told_beside_the_form(visitor: Visitor, town: Town) -> None:
     assert "amount_usd: " in visitor.post("/credits/buy", {"amount_usd": "much"}, headers=referer).text
     answer = visitor.post("/credits/code", {"code": "NOPE"}, headers=referer | {"accept": "*/*"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize("path", ["//evil.example/", "/\\evil.example"])
+def test_refusal_leads_nowhere_else(visitor: Visitor, town: Town, path: str) -> None:
+    """A refusal goes back to a page of this site, whatever the browser says that it came from."""
+    visitor.sign_in(new_email())
+    told = visitor.post("/credits/code", {"code": "NOPE"}, headers={"referer": f"{town.running.url}{path}"})
+    assert told.url.path == "/dashboard"
+    assert "found no such code" in told.text
+
+
+@pytest.mark.parametrize("path", FORMS)
+@pytest.mark.parametrize("text", ["\x00", "\U0001f9ff" * 5_000, "%", "' OR 1=1 --", "0", "-1"])
+def test_garbage_breaks_no_form(admin: Visitor, path: str, text: str) -> None:
+    """Whatever is written into a form is done or refused, and nothing breaks."""
+    form = dict.fromkeys((*NAMES, "kilo_user_ids", "blocked_reason", "since", "until", "return_to"), text)
+    answer = admin.post(path.replace("{", "").replace("}", ""), form)
+    assert answer.status_code < 500
 
 
 def test_key_works_until_revoked(visitor: Visitor, new_visitor: Callable[[], Visitor], town: Town) -> None:

@@ -10,7 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from cloud.running import run_server
 from cloud.testing import Town, classification_of
@@ -167,6 +167,23 @@ def test_playground_tells_why(open_page: Callable[..., Page], town: Town, answer
     page.get_by_label("Message").fill("Hello")
     page.keyboard.press("Enter")
     expect(page.locator(".refused")).to_contain_text(told)
+
+
+def test_playground_tells_of_a_broken_stream(open_page: Callable[..., Page]) -> None:
+    """An answer that breaks off in its middle is told as such, and the next question is asked without it."""
+    page = sign_in(open_page(), new_email())
+    page.goto("/playground")
+
+    def cut(route: Route) -> None:
+        route.continue_(post_data={**route.request.post_data_json, "fault": "cut"})
+
+    page.route("**/v1/chat/completions", cut, times=1)
+    for _ in range(2):
+        page.get_by_label("Message").fill("Hello")
+        page.get_by_role("button", name="Send").click()
+        expect(page.get_by_role("button", name="Send")).to_be_enabled()
+    expect(page.locator(".refused .said")).to_contain_text("upstream_cut")
+    expect(page.locator(".answered .said")).to_have_text("200, answered by open/swift-1")
 
 
 def test_credits_are_bought(open_page: Callable[..., Page], town: Town) -> None:

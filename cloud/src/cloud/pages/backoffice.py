@@ -9,11 +9,10 @@ from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
 from cloud.accounts.cross_site import SameSite
-from cloud.accounts.profile import existing_user
 from cloud.administration import list_routes, routes, settlement_routes
 from cloud.administration.audit import list_entries
 from cloud.administration.domains import list_domains
-from cloud.administration.search import search_users
+from cloud.administration.search import find_user, search_users
 from cloud.billing.ledger import balance_of
 from cloud.billing.owners import Owner
 from cloud.errors import Invalid
@@ -54,14 +53,13 @@ def get_users(page: AdminPage, q: Annotated[str, Query(max_length=254)] = "") ->
 @router.get("/users/{user_id}")
 def get_user(page: AdminPage, user_id: str) -> Response:
     """Show one user with all that can be done about him."""
-    with page.cloud.transaction() as work:
-        user = existing_user(work, user_id)
+    with page.cloud.database.reading() as session:
         return page.show(
             "backoffice/user.html",
-            user=user,
-            balance=balance_of(work.session, Owner(user_id=user_id)),
-            outcomes=list_outcomes(work.session, user_id, SHOWN_OUTCOMES),
-            entries=list_entries(work.session, user_id=user_id, action=None, actor_email=None, limit=SHOWN_ENTRIES),
+            user=find_user(session, user_id),
+            balance=balance_of(session, Owner(user_id=user_id)),
+            outcomes=list_outcomes(session, user_id, SHOWN_OUTCOMES),
+            entries=list_entries(session, user_id=user_id, action=None, actor_email=None, limit=SHOWN_ENTRIES),
         )
 
 

@@ -7,7 +7,6 @@ from fastapi.responses import Response
 from pydantic import BaseModel
 
 from abuse_client.contract import AuthEventType
-from cloud.accounts.attempts import checked_return
 from cloud.accounts.cross_site import SameSite
 from cloud.accounts.profile import complete_welcome_form
 from cloud.accounts.routes import EmailAddress, TelemetryId, Token, WelcomeForm
@@ -19,12 +18,11 @@ from cloud.context import Facts
 from cloud.errors import NotFound
 from cloud.gateway.catalogue import CATALOGUE
 from cloud.mail.service import newest_letter
-from cloud.pages.page import AnyPage, OwnPage
+from cloud.pages.page import FIRST_PAGE, AnyPage, OwnPage, known_page
 
 router = APIRouter(include_in_schema=False, dependencies=[SameSite])
 
 RETURN_COOKIE = "cloud_return"
-FIRST_PAGE = "/dashboard"
 
 
 class SignIn(BaseModel):
@@ -123,11 +121,3 @@ def post_welcome(page: OwnPage, form: Annotated[WelcomeForm, Form()]) -> Respons
     """Keep what the newcomer says."""
     complete_welcome_form(page.cloud, page.user.id, linkedin_url=form.linkedin_url, github_url=form.github_url)
     return page.go(FIRST_PAGE, "Thank you, and welcome.")
-
-
-def known_page(return_to: str | None) -> str:
-    """Return the path if it is one of ours; a browser's cookie is no proof."""
-    try:
-        return checked_return(return_to or FIRST_PAGE)
-    except ValueError:
-        return FIRST_PAGE

@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from cloud.accounts.attempts import checked_return
 from cloud.accounts.cross_site import origin_of
 from cloud.accounts.models import User
 from cloud.accounts.sessions import Admin, SignedIn, find_user
@@ -19,6 +20,7 @@ from cloud.errors import InvalidToken, NotSignedIn
 from cloud.settings import Settings
 from cloud.tokens import Purpose
 
+FIRST_PAGE = "/dashboard"
 NOTICE_COOKIE = "cloud_notice"
 NOTICE_SECONDS = 60
 MICRODOLLARS = 1_000_000
@@ -137,6 +139,14 @@ def own_page(request: Request, cloud: Context, user: SignedIn) -> Page:
 
 def admin_page(request: Request, cloud: Context, user: Admin) -> Page:
     return Page(request=request, cloud=cloud, visitor=user)
+
+
+def known_page(return_to: str | None) -> str:
+    """Return the path if it leads to a page of ours, else the first page: what a browser says is no proof."""
+    try:
+        return checked_return(return_to or FIRST_PAGE)
+    except ValueError:
+        return FIRST_PAGE
 
 
 def path_of(address: str) -> str:

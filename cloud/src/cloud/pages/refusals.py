@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from cloud.accounts.cross_site import origin_of
 from cloud.context import cloud_of
 from cloud.errors import CloudError, CrossSite, Forbidden, NotSignedIn, error_response
-from cloud.pages.page import Page, any_page, path_of
+from cloud.pages.page import Page, any_page, known_page, path_of
 
 TITLES = {
     400: "That did not work",
@@ -56,7 +56,7 @@ def tell(request: Request, status: int, code: str, reason: str, *, goes_back: bo
     came_from = request.headers.get("referer", "")
     is_own = origin_of(came_from) == origin_of(page.cloud.settings.public_url)
     if goes_back and request.method == "POST" and is_own:
-        return page.go(path_of(came_from), reason, is_alert=True)
+        return page.go(known_page(path_of(came_from)), reason, is_alert=True)
     return page.show("refusal.html", status, title=TITLES.get(status, "That did not work"), reason=reason)
 
 

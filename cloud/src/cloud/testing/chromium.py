@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Playwright, sync_playwright
+from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 WAIT_MS = 20_000
@@ -30,6 +30,8 @@ def run_chromium() -> Iterator[Browser]:
 
     While it runs, its thread can run no other event loop: keep it as short as a test module.
     """
+    # A busy machine is slow, and no page is wrong for it.
+    expect.set_options(timeout=WAIT_MS)
     with sync_playwright() as playwright:
         executable = find_chromium(playwright)
         if executable is None:

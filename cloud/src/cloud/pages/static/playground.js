@@ -5,6 +5,8 @@ const form = document.getElementById("ask");
 const talk = document.getElementById("talk");
 const messages = [];
 
+class Broken extends Error {} // the gateway itself says, in the middle of its answer, that it cannot go on
+
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
   const prompt = form.prompt.value.trim();
@@ -18,8 +20,9 @@ form.addEventListener("submit", async (event) => {
   item.setAttribute("aria-busy", "true");
   try {
     await ask(item);
-  } catch {
-    refuse(item, "no answer: the connection broke off");
+  } catch (error) {
+    messages.pop();
+    refuse(item, error instanceof Broken ? error.message : "the connection broke off");
   } finally {
     item.removeAttribute("aria-busy");
     button.disabled = false;
@@ -70,7 +73,7 @@ function take(event, told) {
   const data = line?.slice(5).trim();
   if (!data || data === "[DONE]") return;
   const piece = JSON.parse(data);
-  if (piece.error) throw new Error(piece.error.message);
+  if (piece.error) throw new Broken(`${piece.error.code} · ${piece.error.message}`);
   told.textContent += piece.choices?.[0]?.delta?.content ?? "";
 }
 
