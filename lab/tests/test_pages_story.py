@@ -106,8 +106,10 @@ def test_person_is_blocked_and_unblocked(browser: Browser, cloud: RunningCloud, 
     )
     verdicts = [one.verdict for one in requests]
     assert verdicts == ["ALLOW", "ALLOW", "HARD_BLOCK", "HARD_BLOCK", "ALLOW", "ALLOW"]
-    told = [explain(service, "explain", str(one.request_id)) for one in requests]
-    assert ["the cloud blocked this account" in one for one in told] == [v == "HARD_BLOCK" for v in verdicts]
+    for one in requests[2:5:2]:
+        told = explain(service, "explain", str(one.request_id))
+        assert one.verdict in told
+        assert ("the cloud blocked this account" in told) == (one.verdict == "HARD_BLOCK")
     assert "resold keys" in explain(service, "identity", f"user:{user_id}", "--all")
     timeline = explain(service, "timeline", f"user:{user_id}")
     assert "user.blocked" in timeline

@@ -94,7 +94,7 @@ def post_unlinking(page: OwnPage, provider: str) -> Response:
 def post_email(page: OwnPage, wish: Annotated[EmailForm, Form()]) -> Response:
     """Send a letter to the new address."""
     ask_for_email_change(page.cloud, page.user.id, wish.email)
-    return page.show("letter-sent.html", email=wish.email, outbox_is_open=page.cloud.settings.outbox_is_open)
+    return page.show_letter_sent(wish.email)
 
 
 @router.get("/account/email/confirm")

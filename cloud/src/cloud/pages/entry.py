@@ -18,6 +18,7 @@ from cloud.context import Facts
 from cloud.errors import NotFound
 from cloud.gateway.catalogue import CATALOGUE
 from cloud.mail.service import newest_letter
+from cloud.organizations.founding import TRIAL
 from cloud.pages.page import FIRST_PAGE, AnyPage, OwnPage, known_page
 
 router = APIRouter(include_in_schema=False, dependencies=[SameSite])
@@ -33,7 +34,7 @@ class SignIn(BaseModel):
 @router.get("/")
 def get_home(page: AnyPage) -> Response:
     """Say what is sold, and for how much."""
-    return page.show("home.html", models=CATALOGUE.values(), tiers=TIERS, seat_cents=SEAT_CENTS)
+    return page.show("home.html", models=CATALOGUE.values(), tiers=TIERS, seat_cents=SEAT_CENTS, trial_days=TRIAL.days)
 
 
 @router.get("/sign-in")
@@ -47,7 +48,7 @@ def get_sign_in(page: AnyPage, return_to: ReturnTo = FIRST_PAGE) -> Response:
 def post_sign_in(page: AnyPage, wish: Annotated[SignIn, Form()]) -> Response:
     """Send the letter; the browser remembers where its reader wanted to go."""
     ask_for_link(page.cloud, wish.email, customer_source=None)
-    answer = page.show("letter-sent.html", email=wish.email, outbox_is_open=page.cloud.settings.outbox_is_open)
+    answer = page.show_letter_sent(wish.email)
     answer.set_cookie(
         RETURN_COOKIE,
         wish.return_to,

@@ -74,6 +74,12 @@ class Page:
             response.delete_cookie(NOTICE_COOKIE)
         return response
 
+    def show_letter_sent(self, email: str) -> HTMLResponse:
+        """Tell where a link was sent to, and on a laptop where to read it."""
+        settings = self.cloud.settings
+        minutes = max(1, settings.email_link_seconds // 60)
+        return self.show("letter-sent.html", email=email, minutes=minutes, outbox_is_open=settings.outbox_is_open)
+
     def go(self, path: str, notice: str | None = None, *, is_alert: bool = False) -> RedirectResponse:
         """Send the browser to a page, which then shows the notice once."""
         response = RedirectResponse(path, status_code=303)
