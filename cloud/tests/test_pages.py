@@ -1,6 +1,7 @@
 """The pages: who sees them, what they do, what they refuse, and what they let into themselves."""
 
 import re
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,7 @@ from cloud.gateway.overview import list_outcomes
 from cloud.gateway.refusals import KEPT
 from cloud.pages.page import NOTICE_COOKIE
 from cloud.pages.site import ROUTERS
+from cloud.running import run_cloud
 from cloud.story.person import Person
 from cloud.testing import Town, classification_of
 from cloud.testing.visitor import Visitor, open_window
@@ -207,6 +209,27 @@ def test_garbage_breaks_no_form(admin: Visitor, path: str, text: str) -> None:
     form = dict.fromkeys((*NAMES, "kilo_user_ids", "blocked_reason", "since", "until", "return_to"), text)
     answer = admin.post(path.replace("{", "").replace("}", ""), form)
     assert answer.status_code < 500
+
+
+def test_return_that_nobody_began_is_told(visitor: Visitor) -> None:
+    """Who comes back from a provider without having left for it reads why on a page."""
+    told = visitor.get("/auth/with/google/callback", params={"state": "x", "code": "y"})
+    assert told.status_code == 400
+    assert "begin anew" in told.text
+
+
+def test_broken_database_is_told(tmp_path: Path) -> None:
+    """Where the database fails a person reads so on a page, and a program in JSON."""
+    with run_cloud(tmp_path) as running, open_window(running.url) as visitor:
+        visitor.sign_in(new_email())
+        with sqlite3.connect(tmp_path / "cloud.db") as database:
+            database.execute("ALTER TABLE users RENAME TO lost_users")
+        database.close()
+        page, answer = visitor.get("/dashboard"), visitor.get("/dashboard", headers={"accept": "*/*"})
+    assert (page.status_code, answer.status_code) == (503, 503)
+    assert "try again" in page.text
+    assert "users" not in page.text
+    assert answer.json()["error"]["code"] == "unavailable"
 
 
 def test_key_works_until_revoked(visitor: Visitor, new_visitor: Callable[[], Visitor], town: Town) -> None:

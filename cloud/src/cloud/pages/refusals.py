@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from cloud.accounts.cross_site import origin_of
@@ -19,6 +20,8 @@ TITLES = {
     404: "There is no such page",
     409: "That did not work",
     422: "Something is missing",
+    502: "Somebody else does not answer",
+    503: "That did not work for now",
 }
 
 
@@ -69,7 +72,7 @@ def page_for(request: Request) -> Page:
     cloud = cloud_of(request)
     try:
         return any_page(request, cloud)
-    except CrossSite:
+    except (CrossSite, SQLAlchemyError):
         return Page(request=request, cloud=cloud, visitor=None)
 
 
