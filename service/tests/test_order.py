@@ -5,6 +5,7 @@ them: links, clusters, tenures, joins and features. Shuffled, told twice, late, 
 from dataclasses import dataclass
 from random import Random
 from typing import Any
+from unittest.mock import patch
 
 import msgspec
 from hypothesis import HealthCheck, given, settings
@@ -15,6 +16,7 @@ from abuse_service.console_api.record_view import record_view
 from abuse_service.decisions.cluster import find_cluster
 from abuse_service.events.content import Content
 from abuse_service.events.event import Event
+from abuse_service.features import projection
 from abuse_service.identities.state import IdentityState
 from abuse_service.policy.links import link_degrees
 from abuse_service.testing import NOW_MS, World, event, policy_of, stripe_event
@@ -304,3 +306,21 @@ def test_log_retells_equal_states(life: list[Told]) -> None:
     """The log, told again from its start, gives the states that were there."""
     world = tell([life])
     assert states_of(world.retold()) == states_of(world)
+
+
+@given(lives, st.randoms(use_true_random=False))
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+def test_slices_give_equal_states(life: list[Told], chance: Random) -> None:
+    """Where what claims release is counted one by one, whenever there is time, the outcome is the same."""
+    in_order = tell([sorted(life, key=lambda moment: moment.event.occurred_at_ms)])
+    shuffled = life[:]
+    chance.shuffle(shuffled)
+    world = World(POLICY)
+    with patch.object(projection, "MOST_DELIVERED", 0):
+        for batch in split(shuffled, chance):
+            world.take([moment.event for moment in batch], [moment.content for moment in batch])
+            world.projection.deliver_some(chance.randint(0, 2))
+        while world.projection.deliver_some(1):
+            pass
+    assert states_of(world) == states_of(in_order)
+    assert seen(world) == seen(in_order)

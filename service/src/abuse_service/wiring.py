@@ -178,6 +178,7 @@ class Service:
             await self.versions.record_start(self._begun.change)
         self._keeping = [asyncio.create_task(self.keeper.keep()), asyncio.create_task(self.filler.keep())]
         self._keeping.append(asyncio.create_task(self.pending.keep()))
+        self._keeping.append(asyncio.create_task(self.pending.deliver()))
         self._keeping.append(asyncio.create_task(self.networks.keep()))
         self._keeping.append(asyncio.create_task(self.eraser.keep()))
         self._keeping.append(asyncio.create_task(self.retention.keep()))

@@ -49,8 +49,6 @@ class Desk:
     def __init__(self, settings: Settings, url: str | None) -> None:
         self._settings = settings
         self._url = url or _owner_url(settings.data)
-        # One for all that is asked: to make one takes longer than most answers.
-        self._client = httpx.Client(timeout=_SECONDS, trust_env=False)
 
     @property
     def is_live(self) -> bool:
@@ -75,20 +73,17 @@ class Desk:
 
     def _ask(self, method: str, path: str, body: bytes) -> Any:
         if self._url is not None:
-            return self._ask_service(self._url, method, path, body)
+            with _open_client(self._url) as client:
+                return self._ask_service(client, method, path, body)
         return asyncio.run(self._ask_directory(method, path, body))
 
-    def _ask_service(self, url: str, method: str, path: str, body: bytes) -> Any:
+    def _ask_service(self, client: httpx.Client, method: str, path: str, body: bytes) -> Any:
+        headers = {"content-type": "application/json"} | self._credentials(path)
         try:
-            answer = self._client.request(
-                method,
-                f"{url.rstrip('/')}{path}",
-                content=body or None,
-                headers={"content-type": "application/json"} | self._credentials(path),
-            )
+            answer = client.request(method, path, content=body or None, headers=headers)
             said = answer.json()
         except (httpx.HTTPError, ValueError) as error:
-            raise RemoteError(f"no answer from the service at {url}: {type(error).__name__}") from None
+            raise RemoteError(f"no answer from the service at {self._url}: {type(error).__name__}") from None
         if answer.is_success:
             return said
         told = said.get("error", {}) if isinstance(said, dict) else {}
@@ -103,8 +98,9 @@ class Desk:
     def talk(self, requests: Generator[Request, Any, None]) -> None:
         """Ask one thing after another, each answer sent back to who asks; a directory is opened once for all."""
         if self._url is not None:
-            url = self._url
-            _drive(requests, lambda request: self._ask_service(url, *request))
+            # One connection for all of it: to make one takes longer than most answers.
+            with _open_client(self._url) as client:
+                _drive(requests, lambda request: self._ask_service(client, *request))
             return
         asyncio.run(self._talk_in_directory(requests))
 
@@ -148,6 +144,10 @@ class Desk:
             "CF-Access-Client-Id": able[0].id,
             "CF-Access-Client-Secret": able[0].secret.get_secret_value(),
         }
+
+
+def _open_client(url: str) -> httpx.Client:
+    return httpx.Client(base_url=url.rstrip("/"), timeout=_SECONDS, trust_env=False)
 
 
 async def _answer(service: Service, method: str, path: str, body: bytes) -> Any:

@@ -66,7 +66,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     were counted and ``cluster_left_out`` how many more there are, ``listed`` names the entries of lists, ``degraded``
     the parts that failed: what they know is missing.
     Without ``is_enforced`` the verdict is ALLOW and ``would_be`` is what the rules said. ``reserved_microdollars`` are
-    promised to this request until its cost is reported.
+    promised to this request until its cost is reported. ``delivering`` says how far events were counted that
+    somebody had claimed (`abuse_service.identities.releases`), ``None`` where all were.
     """
 
     request_id: int
@@ -93,6 +94,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     would_be: Verdict | None = None
     reserved_microdollars: int = 0
     reserved_until_ms: int = 0
+    delivering: tuple[int, int] | None = None
     current_spend_1h: float = 0.0
     is_new_user: bool = False
     requests_per_second: float = 0.0

@@ -135,6 +135,7 @@ class Judge:
             current_spend_1h=spend_1h / 1_000_000,
             is_new_user=at_ms - state.first_seen_ms < _HOUR_MS,
             requests_per_second=requests_1m / 60,
+            delivering=self._projection.states.joins.releases.reached,
         )
 
     def find_listed(

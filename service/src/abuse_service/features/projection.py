@@ -1,6 +1,5 @@
 """The state of the world, folded from the log: records, links, joins and features. Pure: time comes with the event."""
 
-from collections import deque
 from collections.abc import Mapping
 
 import msgspec
@@ -33,6 +32,7 @@ from abuse_service.identities.fold import fold
 from abuse_service.identities.fold_memberships import organizations_of
 from abuse_service.identities.places import note_place
 from abuse_service.identities.record import Record
+from abuse_service.identities.releases import Reached, Releases, release
 from abuse_service.identities.reservations import Reservations
 from abuse_service.identities.stamp import Stamp, stamp_of
 from abuse_service.identities.state import (
@@ -46,6 +46,9 @@ from abuse_service.identities.state import (
 )
 from abuse_service.identities.states import States
 from abuse_service.identities.timeline import AUDIT, NOBODY
+
+MOST_DELIVERED = 64
+"""Events that are delivered together with the claim that released them: some milliseconds."""
 
 _CUTS = frozenset({LINK_CUT, LINK_RESTORED})
 _USER_LETTER = EntityKind.USER.value
@@ -74,12 +77,22 @@ class Projection:
         self.upkeep = Upkeep.whole(catalog.kept)
 
     def restore(self, kept: Kept, *, at_ms: int, position: int, ahead: tuple[int, ...]) -> None:
-        """Take the states for what an image says of them; it holds the events up to ``position``."""
+        """Take the states for what an image says of them; it holds the events up to ``position``.
+
+        What the image had not delivered is delivered here, into the features that it holds: others are to be filled.
+        """
         self.upkeep = Upkeep(kept)
+        if self.is_delivering:
+            catalog = self.catalog
+            self.catalog = catalog.only(self.upkeep.generations).bound(self.upkeep.generations)
+            self.deliver_all()
+            self.catalog = catalog
         self.change(self.catalog, at_ms=at_ms, position=position, ahead=ahead)
 
     def change(self, catalog: Catalog, *, at_ms: int, position: int, ahead: tuple[int, ...]) -> None:
         """Update and read the features of ``catalog`` from now on; those that are new are to be filled."""
+        # A fill takes in what was learned before it: that must have been delivered.
+        self.deliver_all()
         since_ms = {base: feature.matters_since_ms(at_ms) for base, feature in catalog.kept.items()}
         self.upkeep.change(since_ms, at_ms=at_ms, position=position, ahead=ahead)
         self.catalog = catalog.bound(self.upkeep.generations)
@@ -211,30 +224,55 @@ class Projection:
             joins.add_unnamed(position, event, is_waiting=not owners)
             if not owners:
                 self.states.recent.note_event(NOBODY, position, event)
-        told: set[int] = set()
-        for owner, positions in found:
-            self._deliver(positions, owner, position, told)
+        is_first = not joins.releases
+        joins.releases.add(release(position, found))
+        if is_first and joins.releases:
+            self.deliver_some(MOST_DELIVERED)
 
-    def _deliver(self, positions: list[int], owner: EntityKey, learned: int, told: set[int]) -> None:
-        """Fold events that name nobody for one who was found to claim an id of theirs, and so their other ids.
+    @property
+    def is_delivering(self) -> bool:
+        """Whether events that were claimed are still to be counted for those who claim them."""
+        return bool(self.states.joins.releases)
 
-        ``told`` are those that this step has folded for another owner.
-        """
-        joins, taken = self.states.joins, set(positions)
-        queue = deque(positions)
-        while queue:
-            position = queue.popleft()
-            event = joins.load_event(position)
-            if event is None:
-                joins.stop_waiting(position)
-                continue
-            is_repeat = position in told or bool(joins.owners_by(event.joins, learned - 1))
-            joins.stop_waiting(position)
-            told.add(position)
-            further = [found for found in joins.claim(event.joins, owner, learned) if found not in taken]
-            taken.update(further)
-            queue.extend(further)
+    def deliver_some(self, most: int) -> bool:
+        """Deliver some of the events that claims released; whether any are left."""
+        releases = self.states.joins.releases
+        for _ in range(most):
+            if not releases:
+                return False
+            try:
+                self._deliver_one(releases)
+            finally:
+                if releases.first.is_done:
+                    releases.finish()
+        return bool(releases)
+
+    def deliver_all(self) -> None:
+        """Deliver all that is left."""
+        while self.deliver_some(MOST_DELIVERED):
+            pass
+
+    def deliver_until(self, reached: Reached | None) -> None:
+        """Deliver as far as delivery was at another time; all of it where nothing was left then."""
+        releases = self.states.joins.releases
+        while releases and releases.reached != reached:
+            self.deliver_some(1)
+
+    def _deliver_one(self, releases: Releases) -> None:
+        """Fold an event that names nobody for those who were found to claim an id of it, and so its other ids."""
+        joins, learned = self.states.joins, releases.first.learned
+        position, owners = releases.take()
+        event = joins.load_event(position)
+        joins.stop_waiting(position)
+        if event is None:
+            return
+        # Whoever claims one of its ids has it, unless it is still on its way to him.
+        others = (one for one in joins.owners(event.joins) if one not in owners)
+        is_repeat = not all(releases.is_open(position, one) for one in others)
+        for owner in owners:
+            releases.add_further(owner, joins.claim(event.joins, owner, learned))
             self._fold(position, event, content_of(event), owner, "", is_repeat=is_repeat)
+            is_repeat = True
 
     def _fold(
         self,

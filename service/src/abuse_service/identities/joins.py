@@ -13,6 +13,7 @@ import msgspec
 
 from abuse_service.events.entity import EntityKey
 from abuse_service.events.event import Event
+from abuse_service.identities.releases import Release, Releases
 
 JoinKey = EntityKey
 """A letter for the kind of Stripe object and 16 bytes of keyed hash, like an entity's key."""
@@ -85,6 +86,7 @@ class Joins:
         self._young = Learned()
         self._old = Learned()
         self._waiting: dict[int, int] = {}
+        self.releases = Releases()
         self._carried = _Filter()
         for join in cold.unnamed_joins():
             self._carried.add(join)
@@ -104,9 +106,10 @@ class Joins:
         """When the one that waits longest was received, or ``None``."""
         return next(iter(self._waiting.values()), None)
 
-    def restore(self, waiting: Iterable[Waits]) -> None:
+    def restore(self, waiting: Iterable[Waits], releases: Iterable[Release] = ()) -> None:
         """Hold what an image held, beside what is on disk."""
         self._waiting = {waits.position: waits.received_at_ms for waits in waiting}
+        self.releases.restore(releases)
 
     def owners(self, joins: Iterable[JoinKey]) -> list[EntityKey]:
         """Everybody who claims one of these ids, in the order of their keys."""

@@ -92,6 +92,7 @@ class SnapshotKeeper:
             policies=self._policies(),
             reservations=self._projection.reservations.held(),
             stood=self._standing.stood(),
+            releases=states.joins.releases.sample(),
             late=tuple(self._projection.erasures.late),
         )
         states.begin_cut(log_position, ahead)

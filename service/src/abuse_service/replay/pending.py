@@ -1,6 +1,7 @@
 """Events that wait for their user: counted, and noted as expired after a time."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 
 import msgspec
@@ -11,6 +12,9 @@ from abuse_service.features.projection import Expired, Projection
 from abuse_service.telemetry import Metrics, log
 
 _LOOK_SECONDS = 1.0
+_IDLE_SECONDS = 0.05
+_SLICE_SECONDS = 0.002
+"""Time taken at once to count claimed events, and then left to requests."""
 _MOST_AT_ONCE = 1_000
 _DAY_MS = 86_400_000
 
@@ -41,6 +45,17 @@ class PendingKeeper:
                 await self.expire()
             except StorageUnavailable:
                 log.warning("events that wait too long can't be noted as expired: the disk takes no more writes")
+
+    async def deliver(self) -> None:
+        """Count what was claimed, a slice between two requests, for as long as the service runs."""
+        while True:
+            await asyncio.sleep(_SLICE_SECONDS if self._projection.is_delivering else _IDLE_SECONDS)
+            until = time.monotonic() + _SLICE_SECONDS
+            try:
+                while self._projection.deliver_some(1) and time.monotonic() < until:
+                    pass
+            except Exception:
+                log.exception("an event that was claimed can't be counted")
 
     def count(self) -> None:
         """Say how many wait, and how long."""

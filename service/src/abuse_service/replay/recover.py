@@ -41,12 +41,12 @@ def recover(
     if snapshot is None:
         snapshots.discard_snapshot()
     else:
+        projection.states.joins.restore(snapshot.waiting, snapshot.releases)
         projection.restore(snapshot.kept, at_ms=now_ms, position=snapshot.position, ahead=snapshot.ahead)
     ahead = set(snapshot.ahead if snapshot else ())
     position = snapshot.position if snapshot else 0
     is_enforced = snapshot.is_enforced if snapshot else None
     if snapshot is not None:
-        projection.states.joins.restore(snapshot.waiting)
         projection.reservations.restore(snapshot.reservations)
         standing.restore(snapshot.stood)
         for entity in snapshot.late:

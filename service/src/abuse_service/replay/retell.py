@@ -15,6 +15,7 @@ _decision = msgspec.json.Decoder(Decision).decode
 def retell(projection: Projection, position: int, event: Event) -> None:
     """Fold a stored event, and what its decision left behind."""
     projection.apply(position, event, content_of(event))
+    projection.deliver_all()
     if event.outcome is not None and event.identity_entity is not None:
         note_decision(projection, event.identity_entity, _decision(event.outcome))
 

@@ -56,6 +56,7 @@ class Retrace:
         self.projection.apply(position, event, content)
         if event.outcome is not None and event.identity_entity is not None:
             recorded = _decision(event.outcome)
+            self.projection.deliver_until(recorded.delivering)
             asked = self._asked(position, event, content, recorded)
             if asked is not None:
                 yield asked

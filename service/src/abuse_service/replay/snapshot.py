@@ -10,6 +10,7 @@ from abuse_service.events.entity import EntityKey
 from abuse_service.features.upkeep import Kept
 from abuse_service.identities.joins import Waits
 from abuse_service.identities.packing import STATE_FORMAT
+from abuse_service.identities.releases import Release
 from abuse_service.identities.reservations import Held
 from abuse_service.identities.states import Cut
 
@@ -31,6 +32,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     state_format: int = STATE_FORMAT
     reservations: Held = Held()
     stood: Stood = Stood()
+    releases: tuple[Release, ...] = ()
     late: tuple[EntityKey, ...] = ()
 
 
