@@ -29,15 +29,10 @@ def utc_now() -> datetime:
 
 def build_cloud(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Cloud:
     """Put the cloud together as the settings say."""
-    abuse = AbuseClient(
-        url=settings.abuse_url,
-        client_id=settings.abuse_client_id,
-        client_secret=revealed(settings.abuse_client_secret),
-    )
     return Cloud(
         settings=settings,
         database=Database(settings.database_url),
-        reporting=Reporting(abuse, ReportCounts()),
+        reporting=Reporting(build_abuse_client(settings), ReportCounts()),
         mailer=OutboxMailer(),
         device_check=pick_device_check(settings),
         providers=Providers(settings),
@@ -45,6 +40,14 @@ def build_cloud(settings: Settings, clock: Callable[[], datetime] = utc_now) -> 
         background=Background(),
         signer=Signer(settings.secret_key.get_secret_value()),
         clock=clock,
+    )
+
+
+def build_abuse_client(settings: Settings) -> AbuseClient:
+    return AbuseClient(
+        url=settings.abuse_url,
+        client_id=settings.abuse_client_id,
+        client_secret=revealed(settings.abuse_client_secret),
     )
 
 
