@@ -6,17 +6,19 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 
 from abuse_client import AbuseClient
 from cloud.accounts.models import User
 from cloud.backfill.service import Progress, ServiceAway, backfill
+from cloud.billing.owners import Owner, learn_owner
 from cloud.context import Cloud
 from cloud.history.models import Happening
 from cloud.reporting import MAX_EVENTS_A_BATCH
 from cloud.story.person import Person
 from cloud.testing import Sink, Town, run_sink
 from cloud.testing.flows import FLOWS
+from cloud.testing.stripe_desk import failed_charge
 
 Json = dict[str, Any]
 ADDRESS = "http://abuse.example"
@@ -148,3 +150,21 @@ def add_users(town: Town, number: int) -> None:
             User(id=n, email=f"{n}@example.com", email_normalised=n, created_at=now - timedelta(days=9, seconds=s))
             for s, n in enumerate(names)
         )
+
+
+def test_forgotten_person_leaves_history(town: Town) -> None:
+    """A deletion drops what Stripe said of the person, also what came before anybody knew whose it was."""
+    user, card_holder = town.resident(), f"cus_{uuid4().hex}"
+    town.desk.post("charge.failed", failed_charge(card_holder, "stolen_card")).raise_for_status()
+    with town.running.cloud.transaction() as work:
+        learn_owner(work, Owner(user_id=user.kilo_user_id), [card_holder])
+    assert card_holder in kept_words(town)
+    user.do("DELETE", "/account")
+    words = kept_words(town)
+    assert card_holder not in words
+    assert user.email not in words
+
+
+def kept_words(town: Town) -> str:
+    with town.running.cloud.database.reading() as session:
+        return str([row.told for row in session.scalars(select(Happening))])
