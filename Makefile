@@ -30,7 +30,7 @@ demo: setup ## Start the service, play the cloud's story, show each verdict and 
 	$(BIN)/python -m abuse_lab demo
 
 test: setup ## Run all tests; narrow them with ARGS, e.g. make test ARGS='-k events'
-	$(BIN)/python -m pytest $(TESTS) $(ARGS)
+	$(if $(ARGS),$(BIN)/python -m pytest $(TESTS) $(ARGS),$(BIN)/python tests/side_by_side.py $(TESTS))
 
 # What the client's extras work with beside the newest, each in an environment of its own: requirements/NAME.txt.
 EDITIONS := oldest litellm litellm-oldest
