@@ -1,15 +1,13 @@
 """Figures of detection quality, and how sure they are."""
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
 from abuse_client.contract import Verdict
 from abuse_lab.quality.play import Course
+from abuse_service.replay.findings import interval
 
-_Z = 1.959963984540054
-"""Of the normal distribution, for 95 %."""
 _HURTING = frozenset({Verdict.SOFT_BLOCK, Verdict.HARD_BLOCK})
 
 
@@ -28,16 +26,7 @@ class Share:
     @property
     def interval(self) -> tuple[float, float]:
         """Lower and upper bound."""
-        if not self.of:
-            return 0.0, 1.0
-        share, n = self.value, self.of
-        centre = share + _Z**2 / (2 * n)
-        reach = _Z * math.sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2))
-        scale = 1 + _Z**2 / n
-        # Exact at the ends, where rounding would leave a trace.
-        low = 0.0 if self.hits == 0 else (centre - reach) / scale
-        high = 1.0 if self.hits == n else (centre + reach) / scale
-        return low, high
+        return interval(self.hits, self.of)
 
     def told(self) -> dict[str, object]:
         """As JSON says it."""

@@ -10,7 +10,7 @@ from abuse_service.policy.policy import Policy
 from abuse_service.replay.accounts import HURT, Account, Label, merge
 from abuse_service.replay.backtest import Example, Tally, add_prevented
 
-_Z = 1.959964
+_Z = 1.959963984540054
 """Of the normal distribution, for intervals of 95 %."""
 MOST_ACCOUNTS = 20
 _MOST_OVERLAPS = 3
@@ -147,10 +147,21 @@ def share(count: int, of: int) -> Share:
     """A share with its interval."""
     if not of:
         return Share(count, of, None, None, None)
-    part, square = count / of, _Z * _Z
-    middle = (part + square / (2 * of)) / (1 + square / of)
-    half = _Z * math.sqrt(part * (1 - part) / of + square / (4 * of * of)) / (1 + square / of)
-    return Share(count, of, part, max(0.0, middle - half), min(1.0, middle + half))
+    return Share(count, of, count / of, *interval(count, of))
+
+
+def interval(count: int, of: int) -> tuple[float, float]:
+    """Lower and upper bound of a share, 95 % (Wilson 1927, which holds near 0 and 1); of nothing from 0 to 1."""
+    if not of:
+        return 0.0, 1.0
+    part = count / of
+    centre = part + _Z**2 / (2 * of)
+    reach = _Z * math.sqrt(part * (1 - part) / of + _Z**2 / (4 * of**2))
+    scale = 1 + _Z**2 / of
+    # Exact at the ends, where rounding would leave a trace.
+    low = 0.0 if count == 0 else (centre - reach) / scale
+    high = 1.0 if count == of else (centre + reach) / scale
+    return low, high
 
 
 def _together(tallies: Sequence[Tally], policies: int) -> Tally:
